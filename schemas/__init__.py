@@ -1,0 +1,1 @@
+"""The published language of the hub: facts, commands and events as pydantic models."""
