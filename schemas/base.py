@@ -3,18 +3,35 @@
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 MAX_CENTS: Final = 10**12
 _FIRST_YEAR: Final = 2000
 _LAST_YEAR: Final = 2100
+_RANGE: Final = f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}"
 
 
-def _in_range(value: datetime) -> datetime:
-    value = value.astimezone(UTC)
-    if not _FIRST_YEAR <= value.year < _LAST_YEAR:
-        raise ValueError(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}")
-    return value
+def _in_range(value: object, read: ValidatorFunctionWrapHandler) -> datetime:
+    # Left alone, pydantic reads 1764072000 as seconds and 1764072000000 as milliseconds since 1970, even as text: a guess.
+    if not isinstance(value, datetime) and not (isinstance(value, str) and len(value) > 10 and value[10] in "Tt "):
+        raise ValueError("must be ISO 8601 with date, time and offset")
+    instant: datetime = read(value)
+    try:
+        instant = instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(_RANGE) from None
+    if not _FIRST_YEAR <= instant.year < _LAST_YEAR:
+        raise ValueError(_RANGE)
+    return instant
 
 
 def _storable(value: str) -> str:
@@ -29,8 +46,8 @@ def _storable(value: str) -> str:
 Cents = Annotated[int, Field(strict=True, ge=0, le=MAX_CENTS)]
 """Money in integer centavos, 0..10^12."""
 
-Instant = Annotated[AwareDatetime, AfterValidator(_in_range)]
-"""An aware instant between 2000 and 2100, held in UTC. Naive times are refused: an adapter gives them a zone."""
+Instant = Annotated[AwareDatetime, WrapValidator(_in_range)]
+"""An aware instant between 2000 and 2100, held in UTC. Naive times and bare numbers are refused: an adapter gives them a zone."""
 
 Text = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_storable)]
 """Free text that any of the databases can hold."""
@@ -50,13 +67,21 @@ Seconds = Annotated[int, Field(strict=True, ge=0, le=100 * 366 * 86_400)]
 """A duration in whole seconds, at most a hundred years."""
 
 
+Flag = Annotated[bool, Field(strict=True)]
+"""true or false, and not the words "yes" or "0"."""
+
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+"""A code in lower case. No dots: it becomes one word of a routing key."""
+
+
+# Errors never show the value: it may be somebody's name or document, and errors end in logs, replies and dead letters.
 class Message(BaseModel):
     """Frozen model that refuses unknown fields: what the hub itself writes, and commands."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Lenient(BaseModel):
     """Frozen model that ignores unknown fields: what other systems write."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)

@@ -2,8 +2,6 @@
 
 from typing import Literal
 
-from pydantic import ConfigDict
-
 from schemas.base import Identifier, Message
 
 ReferenceKind = Literal[
@@ -15,8 +13,6 @@ ReferenceKind = Literal[
 
 class Reference(Message):
     """One name of an order in another system. Its scope (provider, account or shop) is the engine's business."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: ReferenceKind
     value: Identifier
