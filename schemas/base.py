@@ -34,7 +34,8 @@ def _in_range(value: object, read: ValidatorFunctionWrapHandler) -> datetime:
     return instant
 
 
-def _storable(value: str) -> str:
+def storable(value: str) -> str:
+    """Return the text, or refuse what no database holds. Raises: ValueError."""
     # PostgreSQL refuses both later, in the middle of a batch, where it hurts (architecture D11).
     if "\x00" in value:
         raise ValueError("must not hold a NUL character")
@@ -49,13 +50,13 @@ Cents = Annotated[int, Field(strict=True, ge=0, le=MAX_CENTS)]
 Instant = Annotated[AwareDatetime, WrapValidator(_in_range)]
 """An aware instant between 2000 and 2100, held in UTC. Naive times and bare numbers are refused: an adapter gives them a zone."""
 
-Text = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_storable)]
+Text = Annotated[str, StringConstraints(max_length=4096), AfterValidator(storable)]
 """Free text that any of the databases can hold."""
 
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_storable)]
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(storable)]
 """An identifier; always text, left zeros kept."""
 
-OrderNumber = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_storable)]
+OrderNumber = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(storable)]
 """The shop's order number, as the customer knows it."""
 
 Quantity = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]

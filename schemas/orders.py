@@ -64,11 +64,9 @@ class DeclaredPayment(Lenient):
     paid_at: Instant | None = None
 
 
-class PlacedOrder(Lenient):
-    """The content of order.placed. Only number, placed_at, items and total_cents are required (rules.md, Orders)."""
+class OrderContent(Lenient):
+    """What an order is, without its number and its time of placement."""
 
-    number: OrderNumber
-    placed_at: Instant
     currency: Literal["BRL"] = "BRL"
     customer: Customer = Customer()
     billing_address: Address | None = None
@@ -79,6 +77,13 @@ class PlacedOrder(Lenient):
     total_cents: Cents
     payments: tuple[DeclaredPayment, ...] = ()
     historical: bool = False
+
+
+class PlacedOrder(OrderContent):
+    """The content of order.placed. Only number, placed_at, items and total_cents are required (rules.md, Orders)."""
+
+    number: OrderNumber
+    placed_at: Instant
 
 
 class CanceledOrder(Lenient):
