@@ -30,7 +30,10 @@ PositiveCents = Annotated[int, Field(strict=True, gt=0, le=MAX_CENTS)]
 RowId = Annotated[int, Field(strict=True, ge=1, lt=2**63)]
 """The id of an exception or a dead letter."""
 
-Link = Annotated[Text, StringConstraints(pattern=r"^https?://")]
+Sentence = Annotated[str, StringConstraints(min_length=1, max_length=4096, strip_whitespace=True), AfterValidator(storable)]
+"""Text that must say something."""
+
+Link = Annotated[str, StringConstraints(max_length=4096, pattern=r"^https?://"), AfterValidator(storable)]
 """An address that ends in customers' e-mails: never another scheme."""
 
 RefundMethod = Literal[PaymentMethod, "deposit"]
@@ -310,7 +313,7 @@ class ResolveException(CommandData):
     """exception.resolve. `resolution` says what was done about it, a word or a sentence."""
 
     exception: RowId
-    resolution: Annotated[Text, StringConstraints(min_length=1)]
+    resolution: Sentence
     note: Text | None = None
 
 
@@ -357,14 +360,14 @@ class RedriveDeadLetters(DeadLetterChoice):
 class DiscardDeadLetters(DeadLetterChoice):
     """dead.discard. The note says why."""
 
-    note: Annotated[Text, StringConstraints(min_length=1)]
+    note: Sentence
 
 
 class CreateStatus(CommandData):
     """status.create. No label = the code; `state` assigns it at once."""
 
     code: Word
-    label: Annotated[Text, StringConstraints(min_length=1, max_length=200)] | None = None
+    label: Sentence | None = None
     state: OrderState | None = None
 
 
