@@ -299,7 +299,8 @@ def _closed_keys() -> dict[str, tuple[str, str]]:
     for pattern, kinds in (("payment.*", PAYMENT_KINDS), ("shipment.*", SHIPMENT_KINDS), ("fiscal.*", FISCAL_KINDS)):
         keys |= {kind: (f"{kind}.v1", pattern) for kind in kinds}
     keys |= {key: (f"{key}.v1", "refund.*") for key in ("refund.requested", "refund.done", "refund.failed")}
-    keys |= {f"notification.requested.email.{name}": ("notification.requested.v1", "notification.requested.*.*") for name in NOTIFICATION_TEMPLATES}
+    notice = ("notification.requested.v1", "notification.requested.*.*")
+    keys |= {f"notification.requested.email.{template}": notice for template in NOTIFICATION_TEMPLATES}
     for verb in ("exception.opened", "exception.resolved"):
         keys |= {f"{verb}.{kind}": (f"{verb}.v1", f"{verb}.*") for kind in EXCEPTION_KINDS}
     return keys

@@ -47,4 +47,4 @@ class ShipmentFact(FactBase):
     raw_code: Text | None = Field(default=None, description="the carrier's status code, family first (`BDE 01`)")
     location: Text | None = None
     precision: Literal["second", "minute", "day"] = "second"
-    corrects: Identifier | None = Field(default=None, description="kind correction: event_id of the event taken back; absent = the one before")
+    corrects: Identifier | None = Field(default=None, description="kind correction: event_id taken back; absent = the one before")
