@@ -1,0 +1,1 @@
+"""Translators of one provider each; see adapters/contract.py."""

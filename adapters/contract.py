@@ -1,0 +1,190 @@
+"""What an adapter is: raw bytes in, canonical facts out. Pure: no I/O, no clock, no environment.
+
+AdapterError                      -> dead letter
+  PayloadMalformed                   kind `unreadable`
+  SignatureInvalid                   kind `untrusted`
+    SigningKeyUnknown                the hub refetches the provider's key set once, then kind `untrusted`
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Literal
+
+from schemas.facts import Fact
+from schemas.references import ReferenceKind
+
+
+class AdapterError(Exception):
+    """The delivery cannot be taken as it is; it becomes a dead letter, bytes and headers kept."""
+
+
+class PayloadMalformed(AdapterError):
+    """The body is not the documented shape. The message names the field and the value's place, never the value of personal data."""
+
+
+class SignatureInvalid(AdapterError):
+    """The signature is wrong, or required and missing."""
+
+
+class SigningKeyUnknown(SignatureInvalid):
+    """The delivery is signed by a key that is not in the provider's key set as we know it; it may have been rotated."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"signed by key id {key_id!r}, which is not in the key set")
+        self.key_id = key_id
+
+
+@dataclass(frozen=True, slots=True)
+class RawDelivery:
+    """One inbound message as it came. `headers` are the AMQP headers; HTTP ones are inside under `hub-http-headers`."""
+
+    body: bytes
+    headers: Mapping[str, object]
+    received_at: datetime
+    routing_key: str = ""
+    content_type: str | None = None
+
+    @property
+    def http_headers(self) -> Mapping[str, str] | None:
+        """Headers of the HTTP request in lower case, or None: the message came from an authenticated AMQP user."""
+        table = self.headers.get("hub-http-headers")
+        if not isinstance(table, Mapping):
+            return None
+        return {str(name).lower(): value if isinstance(value, str) else str(value) for name, value in table.items()}
+
+    @property
+    def http_query(self) -> Mapping[str, str]:
+        """The query string of the HTTP request, or empty."""
+        table = self.headers.get("hub-http-query")
+        return {str(name): str(value) for name, value in table.items()} if isinstance(table, Mapping) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class FailedPart:
+    """One bad item of a batch; becomes a dead letter of its own beside the facts of its neighbours."""
+
+    cause: str
+    part: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a delivery says. `delivery_id` is the provider's id of this notification, when it has one."""
+
+    facts: tuple[Fact, ...]
+    failed: tuple[FailedPart, ...] = ()
+    delivery_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Understood, and nothing to do: a ping, bookkeeping, an event of another system."""
+
+    reason: str
+    delivery_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """The notification is only a hint: this resource must be read from the provider."""
+
+    resource: str
+    resource_id: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    delivery_id: str | None = None
+
+
+Translation = Facts | Ignored | Fetch
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """An HTTP call described; hub.gateway performs it. `url` may be relative to the provider's base URL."""
+
+    method: Literal["GET", "POST", "PUT", "DELETE", "PATCH"]
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """The answer to an HttpRequest."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What verify may know of a provider's account. Lists, so that a secret can be rotated without a gap.
+
+    `extra` holds further HUB_SECRETS_<PROVIDER>_* values by lower-case name (for example `basic_user`).
+    """
+
+    webhook: tuple[str, ...] = ()
+    require_signature: bool = False
+    jwks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # key id -> JSON Web Key
+    accounts: tuple[str, ...] = ()
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """How a repeated outbound call behaves at the provider (architecture D9)."""
+
+    mode: Literal["key", "by_id", "query", "none", "safe"]
+    ttl_hours: int | None = None
+
+
+Verify = Callable[[RawDelivery, Secrets], None]
+Translate = Callable[[RawDelivery], Translation]
+
+
+def unsigned(delivery: RawDelivery, secrets: Secrets) -> None:
+    """Verify nothing: the provider signs nothing. `hub doctor` lists adapters that use it."""
+    if secrets.require_signature:
+        raise SignatureInvalid("REQUIRE_SIGNATURE is set, but this provider does not sign its messages")
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """The declared facts of one provider; found through the entry-point group `orderhub.adapters`.
+
+    `name` is `<family>.<provider>`, the inbound key. `reference_kinds`: under which kinds a bare `reference` of an
+    order.placed payment is registered. `shared_kinds`: kinds an applied fact never teaches (one value, many orders).
+    `statuses`: every documented native word, for the contract suite. `resources`: words of its Fetches.
+    """
+
+    name: str
+    translate: Translate
+    verify: Verify
+    docs: str
+    body_identifies_event: bool = False
+    reference_kinds: tuple[ReferenceKind, ...] = ()
+    shared_kinds: tuple[ReferenceKind, ...] = ()
+    statuses: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    amount_format: str = ""
+    time_zone: str = ""
+    idempotency: Idempotency = Idempotency("none")
+    resources: tuple[str, ...] = ()
+    jwks_url: str | None = None
+    large_bodies: bool = False
+    build_fetch: Callable[[Fetch], HttpRequest] | None = None
+    parse_response: Callable[[Fetch, HttpResponse, datetime], Translation] | None = None
+
+    @property
+    def family(self) -> str:
+        """payments, carriers, erp or shop."""
+        return self.name.split(".", 1)[0]
+
+    @property
+    def provider(self) -> str:
+        """The provider's code, scope of its references."""
+        return self.name.split(".", 1)[1]
+
+
+ENTRY_POINT_GROUP: Final = "orderhub.adapters"

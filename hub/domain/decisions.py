@@ -1,0 +1,56 @@
+"""Decisions: what an accepted command put into the ledgers. The body of its log row, folded again without guards."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, TypeAdapter
+
+from schemas.base import Cents, Identifier, Instant, Message, PaymentMethod, Text
+
+
+class NewAttempt(Message):
+    """A payment attempt that no provider knows of (yet)."""
+
+    entry: Literal["new_attempt"] = "new_attempt"
+    id: Identifier
+    method: PaymentMethod
+    amount_cents: Cents | None = None
+
+
+class ManualCapture(Message):
+    """Money that a person says has come, as one more figure of the source `manual` of that attempt."""
+
+    entry: Literal["manual_capture"] = "manual_capture"
+    attempt: Identifier
+    method: PaymentMethod
+    amount_cents: Cents
+
+
+class CancelRecord(Message):
+    """The order is canceled; `reason` is a code (operator, expired, edited, ...)."""
+
+    entry: Literal["cancel"] = "cancel"
+    reason: Identifier
+
+
+Entry = NewAttempt | ManualCapture | CancelRecord
+
+
+class Decision(Message):
+    """An accepted command as the log keeps it: its ledger entries, who and when, but never its request."""
+
+    kind: Identifier = Field(description="the command's name")
+    command_id: Identifier
+    at: Instant
+    actor: Identifier | None = None
+    reason: Text | None = None
+    notify: bool | None = Field(default=None, description="whether the form asked for a customer notice; null = as the notice table says")
+    visible: bool | None = Field(default=None, description="whether the customer may see the timeline entry")
+    entries: tuple[Annotated[Entry, Field(discriminator="entry")], ...] = ()
+
+
+_DECISION: Final[TypeAdapter[Decision]] = TypeAdapter(Decision)
+
+
+def parse_decision(document: object) -> Decision:
+    """Read a decision back from its JSON document. Raises: pydantic.ValidationError."""
+    return _DECISION.validate_python(document)

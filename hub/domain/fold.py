@@ -1,0 +1,303 @@
+"""Facts and decisions into the ledger. No guards and no settings: whatever the order of arrival, the same ledger comes out."""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import orjson
+
+from hub.domain.decisions import CancelRecord, Decision, ManualCapture, NewAttempt
+from hub.domain.ledger import (
+    ALL,
+    Cancellation,
+    Declared,
+    Dispute,
+    Ledger,
+    Line,
+    ManualAttempt,
+    ManualMoney,
+    PaymentRecord,
+    Placement,
+    Refund,
+    Rival,
+    Rules,
+    Stamp,
+    UnknownWord,
+    reach,
+    to_micros,
+)
+from hub.domain.references import BARE, STAND_IN_CODES, coded
+from schemas.facts import Fact, OrderFact, PaymentFact
+from schemas.orders import DeclaredPayment, OrderRules, PlacedOrder
+
+MAPPED: Final = "#mapped"
+"""Ending of the event id under which the engine applies an unknown fact again, once its word is mapped (rules.md, Unknown words)."""
+
+PENDING, FAILED, DONE = 0, 1, 2
+"""Ranks of a refund."""
+
+_LIVE_RANKS: Final[Mapping[str, int]] = {"payment.created": 0, "payment.pending": 1, "payment.in_review": 2, "payment.authorized": 3}
+_ENDS: Final[Mapping[str, str]] = {"payment.failed": "failed", "payment.expired": "expired", "payment.voided": "voided"}
+_REFUND_RANKS: Final[Mapping[str, int]] = {"payment.refund_pending": PENDING, "payment.refund_failed": FAILED, "payment.refunded": DONE}
+_OUTCOMES: Final[Mapping[str, str]] = {"payment.chargeback_won": "won", "payment.chargeback_lost": "lost", "payment.reversed": "reversed"}
+
+_REASON_CODE: Final = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
+_WORD_LIMIT: Final = 60
+_HASH_LENGTH: Final = 32
+
+
+def apply_fact(ledger: Ledger, fact: Fact, source: str) -> None:
+    """Merge one fact into the ledger. `source` is the inbound key it came by. Facts are never refused."""
+    if isinstance(fact, PaymentFact):
+        _apply_payment(ledger, fact)
+    elif isinstance(fact, OrderFact) and fact.order is not None:
+        _apply_placed(ledger, fact, fact.order)
+    elif fact.kind == "order.canceled":
+        reason = fact.reason or "shop"
+        # Free text may name a person; the ledger holds codes only, the timeline has the rest.
+        code = reason if _REASON_CODE.fullmatch(reason) else "other"
+        _cancel(ledger, Cancellation(to_micros(fact.occurred_at), fact.event_id, code, source))
+    else:
+        _see(ledger, fact.kind, (to_micros(fact.occurred_at), fact.event_id))
+
+
+def apply_decision(ledger: Ledger, decision: Decision) -> None:
+    """Merge what an accepted command decided. Keyed by the command's id, so a repeat changes nothing."""
+    micros = to_micros(decision.at)
+    for index, entry in enumerate(decision.entries):
+        key = decision.command_id if index == 0 else f"{decision.command_id}:{index}"
+        match entry:
+            case NewAttempt():
+                ledger.manual_attempts[entry.id] = ManualAttempt(micros, entry.method, entry.amount_cents)
+            case ManualCapture():
+                ledger.manual_captures[key] = ManualMoney(micros, entry.attempt, entry.method, entry.amount_cents)
+            case CancelRecord():
+                _cancel(ledger, Cancellation(micros, decision.command_id, entry.reason, decision.kind))
+
+
+def record_key(fact: PaymentFact) -> str:
+    """Name the record a payment fact belongs to: provider and payment key.
+
+    Without a key, the best of its references stands in. Without any, money counts as a movement of its own, and all else
+    that is said of the method is one record, so that its pending and its failure meet.
+    """
+    provider = fact.provider.replace("|", "/")
+    if fact.payment_key is not None:
+        return f"{provider}|{coded(fact.payment_key)}"
+    words = {word[:2]: word for word in sorted((coded(reference) for reference in fact.references), reverse=True)}
+    for code in STAND_IN_CODES:
+        if code in words:
+            return f"{provider}|~{words[code]}"
+    if fact.kind == "payment.captured":
+        return f"{provider}|~ev:{fact.event_id}"
+    return f"{provider}|~me:{fact.method or ''}"
+
+
+def _see(ledger: Ledger, kind: str, stamp: Stamp) -> None:
+    known = ledger.seen.get(kind)
+    if known is None or stamp < known:
+        ledger.seen[kind] = stamp
+
+
+def _cancel(ledger: Ledger, cancellation: Cancellation) -> None:
+    if ledger.cancellation is None or cancellation < ledger.cancellation:
+        ledger.cancellation = cancellation
+
+
+def _apply_placed(ledger: Ledger, fact: OrderFact, order: PlacedOrder) -> None:
+    placement = _placement(fact, order)
+    standing = ledger.placement
+    if standing is None:
+        ledger.placement = placement
+    elif placement.content_hash == standing.content_hash:
+        if placement.rank < standing.rank:
+            ledger.placement = placement
+    elif placement.rank < standing.rank:
+        _rival(ledger, standing)
+        ledger.placement = placement
+    else:
+        _rival(ledger, placement)
+    if ledger.rivals and ledger.placement is not None:
+        ledger.rivals.pop(ledger.placement.content_hash, None)
+
+
+def _rival(ledger: Ledger, placement: Placement) -> None:
+    rival = Rival(placement.placed_micros, placement.event_id, placement.total_cents)
+    known = ledger.rivals.get(placement.content_hash)
+    if known is None or rival < known:
+        ledger.rivals[placement.content_hash] = rival
+
+
+def _placement(fact: OrderFact, order: PlacedOrder) -> Placement:
+    rules = fact.rules
+    return Placement(
+        to_micros(order.placed_at),
+        fact.event_id,
+        (fact.content_hash or _content_hash(order))[:_HASH_LENGTH],
+        order.total_cents,
+        order.shipping.amount_cents,
+        order.discount_cents,
+        tuple([Line(item.sku, item.quantity, item.unit_price_cents, item.virtual) for item in order.items]),
+        tuple([_declared(payment) for payment in order.payments]),
+        Rules() if rules is None else _rules(rules),
+        order.historical,
+    )
+
+
+def _rules(rules: OrderRules) -> Rules:
+    return Rules(*[getattr(rules, name) for name in Rules._fields])
+
+
+def _content_hash(order: PlacedOrder) -> str:
+    return hashlib.sha256(orjson.dumps(order.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _declared(payment: DeclaredPayment) -> Declared:
+    words = [coded(reference) for reference in payment.references]
+    if payment.reference is not None:
+        words.insert(0, f"{BARE}:{payment.reference}")
+    return Declared(
+        payment.method,
+        payment.provider,
+        tuple(words),
+        payment.amount_cents,
+        None if payment.due_at is None else to_micros(payment.due_at),
+        None if payment.paid_at is None else to_micros(payment.paid_at),
+    )
+
+
+def _apply_payment(ledger: Ledger, fact: PaymentFact) -> None:
+    stamp = (to_micros(fact.occurred_at), fact.event_id)
+    if fact.event_id.endswith(MAPPED):
+        ledger.mapped.add(fact.event_id.removesuffix(MAPPED))
+    if fact.kind == "payment.unknown" or (fact.kind == "payment.captured" and _figure(fact) is None):
+        # A capture that names no amount is no money we could count: a person must look, as at an unknown word.
+        _unknown(ledger, fact, stamp)
+        return
+    key = record_key(fact)
+    record = ledger.payments.get(key)
+    if record is None:
+        record = ledger.payments[key] = PaymentRecord(stamp)
+    elif stamp < record.first:
+        record.first = stamp
+    _learn(record, fact)
+    _MERGES[fact.kind](record, fact, stamp)
+
+
+def _unknown(ledger: Ledger, fact: PaymentFact, stamp: Stamp) -> None:
+    word = UnknownWord(stamp[0], fact.provider, (fact.raw_word or fact.kind)[:_WORD_LIMIT])
+    known = ledger.unknown.get(fact.event_id)
+    if known is None or word < known:
+        ledger.unknown[fact.event_id] = word
+
+
+def _figure(fact: PaymentFact) -> int | None:
+    for figure in (fact.amount_cents, fact.cumulative_cents, fact.paid_cents):
+        if figure is not None:
+            return figure
+    return None
+
+
+def _learn(record: PaymentRecord, fact: PaymentFact) -> None:
+    method = fact.method
+    # Two words for the method of one payment are a source's slip; any rule will do that forgets the order of arrival.
+    if method is not None and method != record.method and (
+        record.method is None or (method == "other", method) < (record.method == "other", record.method)
+    ):
+        record.method = method
+    if fact.references:
+        words = {coded(reference) for reference in fact.references if reference.kind != "order_number"}
+        if not words.issubset(record.references):
+            record.references = tuple(sorted(words.union(record.references)))
+
+
+def _merge_live(record: PaymentRecord, fact: PaymentFact, stamp: Stamp) -> None:
+    if fact.kind == "payment.authorized":
+        step = (*stamp, ALL if fact.amount_cents is None else fact.amount_cents)
+        if record.authorized is None or step < record.authorized:
+            record.authorized = step
+    if record.captured:
+        return
+    _merge_terms(record, fact)
+    if record.ended is None:
+        record.rank = max(record.rank, _LIVE_RANKS[fact.kind])
+
+
+def _merge_terms(record: PaymentRecord, fact: PaymentFact) -> None:
+    if fact.amount_cents is not None and (record.nominal_cents is None or fact.amount_cents > record.nominal_cents):
+        record.nominal_cents = fact.amount_cents
+    if fact.due_at is not None:
+        due = to_micros(fact.due_at)
+        if record.due_micros is None or due > record.due_micros:
+            record.due_micros = due
+
+
+def _merge_end(record: PaymentRecord, fact: PaymentFact, stamp: Stamp) -> None:
+    if record.captured:
+        return
+    _merge_terms(record, fact)
+    record.rank = 0
+    ended = (*stamp, _ENDS[fact.kind])
+    if record.ended is None or ended > record.ended:
+        record.ended = ended
+
+
+def _merge_captured(record: PaymentRecord, fact: PaymentFact, stamp: Stamp) -> None:
+    figure = _figure(fact)
+    if not figure:
+        return
+    reach(record.captured, (*stamp, figure))
+    record.rank = 0
+    record.ended = record.nominal_cents = record.due_micros = None
+
+
+def _merge_refund(record: PaymentRecord, fact: PaymentFact, stamp: Stamp) -> None:
+    rank = _REFUND_RANKS[fact.kind]
+    cumulative = fact.cumulative_cents
+    if cumulative is not None and rank == DONE and cumulative:
+        reach(record.refunded, (*stamp, cumulative))
+    if cumulative is not None and rank == PENDING:
+        record.refund_pending_cents = max(record.refund_pending_cents, cumulative)
+    if fact.refund_id is None and cumulative is not None and rank != FAILED:
+        return
+    # An id without an amount means the whole payment, unless a cumulative figure beside it says how much in all.
+    unnamed = ALL if cumulative is None else 0
+    amount = unnamed if fact.amount_cents is None else fact.amount_cents
+    key = fact.refund_id or fact.event_id
+    refund = record.refunds.get(key)
+    if refund is None:
+        record.refunds[key] = Refund(rank, amount, stamp)
+        return
+    refund.amount_cents = max(refund.amount_cents, amount)
+    if (rank, refund.stamp) > (refund.rank, stamp):
+        refund.rank, refund.stamp = rank, stamp
+
+
+def _merge_dispute(record: PaymentRecord, fact: PaymentFact, stamp: Stamp) -> None:
+    dispute = record.disputes.get(fact.dispute_id or "")
+    if dispute is None:
+        dispute = record.disputes[fact.dispute_id or ""] = Dispute()
+    outcome = _OUTCOMES.get(fact.kind)
+    amount = ALL if fact.amount_cents is None else fact.amount_cents
+    if outcome is None:
+        dispute.opened = stamp if dispute.opened is None else min(dispute.opened, stamp)
+    else:
+        ended = (*stamp, outcome)
+        dispute.outcome = ended if dispute.outcome is None else max(dispute.outcome, ended)
+    if outcome in ("lost", "reversed") or (outcome is None and fact.funds_withdrawn):
+        dispute.withdrawn = stamp if dispute.withdrawn is None else min(dispute.withdrawn, stamp)
+        dispute.withdrawn_cents = max(dispute.withdrawn_cents, amount)
+        if fact.cumulative_cents:
+            reach(record.charged_back, (*stamp, fact.cumulative_cents))
+    else:
+        dispute.disputed_cents = max(dispute.disputed_cents, amount)
+
+
+_MERGES: Final[Mapping[str, Callable[[PaymentRecord, PaymentFact, Stamp], None]]] = {
+    **dict.fromkeys(_LIVE_RANKS, _merge_live),
+    **dict.fromkeys(_ENDS, _merge_end),
+    **dict.fromkeys(_REFUND_RANKS, _merge_refund),
+    **dict.fromkeys((*_OUTCOMES, "payment.chargeback_opened"), _merge_dispute),
+    "payment.captured": _merge_captured,
+}

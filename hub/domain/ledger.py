@@ -1,0 +1,389 @@
+"""What is known of one order: facts merged by key into records, and their canonical JSON.
+
+Every merge is commutative, associative and idempotent (a maximum, a minimum, a union), so that neither repeats nor the
+order of arrival show. Nothing computed is stored: state, sums and exceptions come from `hub.domain.view`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from hub.errors import VersionUnsupported
+
+FOLD_VERSION: Final = 1
+"""Version of the fold; a log row of an older one is folded anew by `hub db refold`."""
+
+ALL: Final = -1
+"""In place of an amount: the source named none, so all that was captured under the key is meant."""
+
+Stamp = tuple[int, str]
+"""(microseconds since 1970, event id): the order of facts at their sources."""
+
+Step = tuple[int, str, int]
+"""A stamp and the figure that was reached then."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_micros(instant: datetime) -> int:
+    """Return an instant as whole microseconds since 1970: exact, short in JSON, quick to compare."""
+    delta = instant - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def from_micros(micros: int) -> datetime:
+    """Return the instant again, in UTC."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def reach(steps: list[Step], step: Step) -> None:
+    """Add a reported figure to a rising series: only figures above all earlier ones (by stamp) are kept, whatever came in first."""
+    micros, event_id, amount = step
+    for known in steps:
+        if known[2] >= amount and (known[0], known[1]) <= (micros, event_id):
+            return
+    steps[:] = [known for known in steps if known[2] > amount or (known[0], known[1]) < (micros, event_id)]
+    steps.append(step)
+    steps.sort()
+
+
+class Rules(NamedTuple):
+    """schemas.orders.OrderRules as the ledger keeps it; new rules are added at the end, with a default."""
+
+    amount_tolerance_cents: int = 0
+    close_on_full_refund: bool = True
+    expire_boleto_grace_days: int = 3
+    expire_pix_grace_s: int = 3_600
+    expire_other_s: int = 864_000
+    expire_settle_s: int = 900
+    cancel_refused_after_s: int | None = 86_400
+    void_on_cancel: bool = True
+    hold_on_value_mismatch: str = "above"
+    require_nf_before_shipping: bool = False
+    fiscal_tolerance_cents: int = 5
+
+
+class Line(NamedTuple):
+    """One line of the order; its name is in order_items."""
+
+    sku: str
+    quantity: int
+    unit_price_cents: int
+    virtual: bool
+
+
+class Declared(NamedTuple):
+    """A payment the shop has begun. References are coded words, see hub.domain.references."""
+
+    method: str
+    provider: str
+    references: tuple[str, ...]
+    amount_cents: int | None
+    due_micros: int | None
+    paid_micros: int | None
+
+
+@dataclass(slots=True)
+class Placement:
+    """The order as placed: the one that stands."""
+
+    placed_micros: int
+    event_id: str
+    content_hash: str
+    total_cents: int
+    shipping_cents: int
+    discount_cents: int
+    lines: tuple[Line, ...]
+    payments: tuple[Declared, ...]
+    rules: Rules
+    historical: bool
+
+    @property
+    def rank(self) -> tuple[int, str, str, str]:
+        """The lowest stands, whatever came in first. The rules only part a repeat that came after the shop changed them."""
+        return self.placed_micros, self.event_id, self.content_hash, str(self.rules)
+
+
+class Rival(NamedTuple):
+    """A placement of the same number with other content, which does not stand."""
+
+    placed_micros: int
+    event_id: str
+    total_cents: int
+
+
+class Cancellation(NamedTuple):
+    """Why the order is canceled; the earliest one counts. `by` is the inbound key, or the command's name."""
+
+    micros: int
+    event_id: str
+    reason: str
+    by: str
+
+
+@dataclass(slots=True)
+class Refund:
+    """One refund with an id of its own. Rank 0 pending, 1 failed, 2 done; the stamp is the earliest of the highest rank."""
+
+    rank: int
+    amount_cents: int
+    stamp: Stamp
+
+
+@dataclass(slots=True)
+class Dispute:
+    """One chargeback or reversal. Open until it has an outcome; `withdrawn` says that the money left, and how much."""
+
+    disputed_cents: int = ALL
+    withdrawn_cents: int = ALL
+    opened: Stamp | None = None
+    withdrawn: Stamp | None = None
+    outcome: tuple[int, str, str] | None = None
+
+
+@dataclass(slots=True)
+class PaymentRecord:
+    """All that one source says under one payment key.
+
+    What a later rank makes irrelevant is dropped (a failure once captured, a pending once failed), so that such a stale fact
+    leaves the ledger as it is.
+    """
+
+    first: Stamp
+    method: str | None = None
+    references: tuple[str, ...] = ()
+    rank: int = 0
+    ended: tuple[int, str, str] | None = None
+    captured: list[Step] = field(default_factory=list)
+    nominal_cents: int | None = None
+    due_micros: int | None = None
+    authorized: Step | None = None
+    refunds: dict[str, Refund] = field(default_factory=dict)
+    refunded: list[Step] = field(default_factory=list)
+    refund_pending_cents: int = 0
+    disputes: dict[str, Dispute] = field(default_factory=dict)
+    charged_back: list[Step] = field(default_factory=list)
+
+
+class ManualAttempt(NamedTuple):
+    """An attempt begun by a command."""
+
+    micros: int
+    method: str
+    amount_cents: int | None
+
+
+class ManualMoney(NamedTuple):
+    """A capture by command."""
+
+    micros: int
+    attempt: str
+    method: str
+    amount_cents: int
+
+
+class UnknownWord(NamedTuple):
+    """A payment fact whose word nobody knows; it moves nothing."""
+
+    micros: int
+    provider: str
+    word: str
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Everything known of one order. Mutable while one transaction owns it."""
+
+    number: str
+    placement: Placement | None = None
+    rivals: dict[str, Rival] = field(default_factory=dict)
+    cancellation: Cancellation | None = None
+    payments: dict[str, PaymentRecord] = field(default_factory=dict)
+    manual_attempts: dict[str, ManualAttempt] = field(default_factory=dict)
+    manual_captures: dict[str, ManualMoney] = field(default_factory=dict)
+    unknown: dict[str, UnknownWord] = field(default_factory=dict)
+    mapped: set[str] = field(default_factory=set)
+    seen: dict[str, Stamp] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, number: str) -> "Ledger":
+        """Begin the ledger of an order of which nothing is known."""
+        return cls(number)
+
+
+def dump(ledger: Ledger) -> str:
+    """Write a ledger as canonical JSON: sorted keys, no blanks, nothing that is empty. Its size is the throughput (architecture D2)."""
+    document: dict[str, Any] = {"n": ledger.number, "v": FOLD_VERSION}
+    placement = ledger.placement
+    if placement is not None:
+        document["o"] = _placement_out(placement)
+    if ledger.payments:
+        document["p"] = {key: _record_out(record) for key, record in ledger.payments.items()}
+    if ledger.rivals:
+        document["d"] = _tuples(ledger.rivals)
+    if ledger.cancellation is not None:
+        document["c"] = tuple(ledger.cancellation)
+    if ledger.manual_attempts:
+        document["a"] = _tuples(ledger.manual_attempts)
+    if ledger.manual_captures:
+        document["m"] = _tuples(ledger.manual_captures)
+    if ledger.unknown:
+        document["u"] = _tuples(ledger.unknown)
+    if ledger.mapped:
+        document["x"] = sorted(ledger.mapped)
+    if ledger.seen:
+        document["s"] = ledger.seen
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def load(text: str) -> Ledger:
+    """Read a ledger that `dump` wrote. Raises: hub.errors.VersionUnsupported when a newer program wrote it."""
+    document: dict[str, Any] = orjson.loads(text)
+    if document["v"] > FOLD_VERSION:
+        raise VersionUnsupported(f"order {document['n']} was folded by version {document['v']}, this program knows {FOLD_VERSION}")
+    ledger = Ledger(document["n"])
+    for name, value in document.items():
+        match name:
+            case "o":
+                ledger.placement = _placement_in(value)
+            case "p":
+                ledger.payments = {key: _record_in(record) for key, record in value.items()}
+            case "d":
+                ledger.rivals = {key: Rival(*rival) for key, rival in value.items()}
+            case "c":
+                ledger.cancellation = Cancellation(*value)
+            case "a":
+                ledger.manual_attempts = {key: ManualAttempt(*attempt) for key, attempt in value.items()}
+            case "m":
+                ledger.manual_captures = {key: ManualMoney(*money) for key, money in value.items()}
+            case "u":
+                ledger.unknown = {key: UnknownWord(*word) for key, word in value.items()}
+            case "x":
+                ledger.mapped = set(value)
+            case "s":
+                ledger.seen = {key: (stamp[0], stamp[1]) for key, stamp in value.items()}
+    return ledger
+
+
+def _tuples(records: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+    # orjson refuses named tuples, lest they be mistaken for lists; here a list is what is wanted.
+    return {key: tuple(record) for key, record in records.items()}
+
+
+def _placement_out(placement: Placement) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "at": placement.placed_micros,
+        "e": placement.event_id,
+        "h": placement.content_hash,
+        "i": [tuple(line) if line[3] else line[:3] for line in placement.lines],
+        "r": tuple(placement.rules),
+        "t": placement.total_cents,
+    }
+    if placement.shipping_cents:
+        document["s"] = placement.shipping_cents
+    if placement.discount_cents:
+        document["d"] = placement.discount_cents
+    if placement.payments:
+        document["p"] = [tuple(payment) for payment in placement.payments]
+    if placement.historical:
+        document["x"] = 1
+    return document
+
+
+def _placement_in(document: dict[str, Any]) -> Placement:
+    return Placement(
+        document["at"],
+        document["e"],
+        document["h"],
+        document["t"],
+        document.get("s", 0),
+        document.get("d", 0),
+        tuple([Line(line[0], line[1], line[2], len(line) > 3) for line in document["i"]]),
+        tuple([Declared(method, provider, tuple(refs), *rest) for method, provider, refs, *rest in document.get("p", ())]),
+        Rules(*document["r"]),
+        "x" in document,
+    )
+
+
+def _record_out(record: PaymentRecord) -> dict[str, Any]:
+    document: dict[str, Any] = {"f": record.first}
+    if record.method is not None:
+        document["m"] = record.method
+    if record.references:
+        document["r"] = record.references
+    if record.captured:
+        document["c"] = record.captured
+    if record.rank:
+        document["k"] = record.rank
+    if record.ended is not None:
+        document["t"] = record.ended
+    if record.nominal_cents is not None:
+        document["a"] = record.nominal_cents
+    if record.due_micros is not None:
+        document["d"] = record.due_micros
+    if record.authorized is not None:
+        document["z"] = record.authorized
+    if record.refunds:
+        document["R"] = {key: (refund.rank, refund.amount_cents, *refund.stamp) for key, refund in record.refunds.items()}
+    if record.refunded:
+        document["C"] = record.refunded
+    if record.refund_pending_cents:
+        document["P"] = record.refund_pending_cents
+    if record.disputes:
+        document["D"] = {
+            key: (dispute.disputed_cents, dispute.withdrawn_cents, dispute.opened, dispute.withdrawn, dispute.outcome)
+            for key, dispute in record.disputes.items()
+        }
+    if record.charged_back:
+        document["B"] = record.charged_back
+    return document
+
+
+def _record_in(document: dict[str, Any]) -> PaymentRecord:
+    record = PaymentRecord((document["f"][0], document["f"][1]))
+    for name, value in document.items():
+        match name:
+            case "m":
+                record.method = value
+            case "r":
+                record.references = tuple(value)
+            case "c":
+                record.captured = _steps(value)
+            case "k":
+                record.rank = value
+            case "t":
+                record.ended = (value[0], value[1], value[2])
+            case "a":
+                record.nominal_cents = value
+            case "d":
+                record.due_micros = value
+            case "z":
+                record.authorized = (value[0], value[1], value[2])
+            case "R":
+                record.refunds = {key: Refund(rank, amount, (micros, event)) for key, (rank, amount, micros, event) in value.items()}
+            case "C":
+                record.refunded = _steps(value)
+            case "P":
+                record.refund_pending_cents = value
+            case "D":
+                record.disputes = {key: _dispute(*parts) for key, parts in value.items()}
+            case "B":
+                record.charged_back = _steps(value)
+    return record
+
+
+def _steps(value: list[list[Any]]) -> list[Step]:
+    return [(step[0], step[1], step[2]) for step in value]
+
+
+def _dispute(disputed: int, withdrawn_cents: int, opened: list[Any] | None, withdrawn: list[Any] | None, outcome: list[Any] | None) -> Dispute:
+    return Dispute(
+        disputed,
+        withdrawn_cents,
+        None if opened is None else (opened[0], opened[1]),
+        None if withdrawn is None else (withdrawn[0], withdrawn[1]),
+        None if outcome is None else (outcome[0], outcome[1], outcome[2]),
+    )

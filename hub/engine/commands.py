@@ -1,0 +1,168 @@
+"""Carrying out commands inside the transaction: who may, has it been answered before, what the domain says, the reply."""
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from hub.domain.effects import Cause
+from hub.domain.fold import apply_decision
+from hub.domain.judge import Accepted, NoOp, Rejected, judge
+from hub.domain.view import view
+from hub.engine.deliveries import COMMANDS_KEY, Outcome, Reply
+from hub.engine.order_document import order_document
+from hub.engine.order_state import OrderState, instant_text
+from hub.engine.prepare import Prepared
+from hub.engine.roles import authenticated_user, may_command
+from schemas.commands import Command, legible_envelope, payload_hash
+
+if TYPE_CHECKING:
+    from hub.engine.transaction import UnitOfWork
+
+_REPLY_QUEUES: Final = ("amq.rabbitmq.reply-to.", "reply.")
+
+
+def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outcome:
+    """Judge one command and apply its decision. Accepted and no_op answers are final; a rejected command is judged anew."""
+    envelope = command.envelope
+    state = work.orders.get(envelope.order) if envelope.order is not None else None
+    user = authenticated_user(prepared.delivery, work.preparer.settings)
+    refusal = may_command(user, command.name, envelope.actor, work.preparer.settings)
+    if refusal is not None:
+        return _rejected(work, prepared, command, state, "forbidden", refusal)
+    payload = payload_hash(command)
+    answered = work.answers.get(command.key)
+    if answered is not None and command.name != "order.get":
+        if answered[0] != payload:
+            return _rejected(work, prepared, command, state, "key_reused", "this idempotency key was used for another request")
+        body = {**orjson.loads(answered[1]), "id": envelope.id}
+        return Outcome("duplicate", f"{command.name} answered before", reply=_reply(prepared, body))
+    if state is None:
+        return _rejected(work, prepared, command, None, "order_not_found", f"no order {envelope.order}")
+    if command.name == "order.get":
+        work.flush()
+        body = _body(command, "accepted", state, result=order_document(work.connection, state.number) or {})
+        return Outcome("replied", command.name, (state.number,), _reply(prepared, body))
+    if envelope.expected_version is not None and envelope.expected_version != state.version:
+        message = f"expected version {envelope.expected_version}, the order is at {state.version}"
+        return _rejected(work, prepared, command, state, "version_conflict", message)
+    assert state.view is not None
+    verdict = judge(state.ledger, state.view, command, now=prepared.at, command_id=envelope.id, actor=envelope.actor or user.name or "unknown")
+    match verdict:
+        case Rejected(code=code, message=message):
+            return _rejected(work, prepared, command, state, code, message)
+        case NoOp(message=message, result=result):
+            body = _body(command, "no_op", state, message=message, result=dict(result))
+        case Accepted():
+            _apply(work, prepared, command, state, verdict, user.name)
+            body = _body(command, "accepted", state, message=verdict.message, result=dict(verdict.result))
+    _remember(work, prepared, command, payload, body)
+    return Outcome("replied", f"{command.name} {body['outcome']}", (state.number,), _reply(prepared, body))
+
+
+def _apply(work: "UnitOfWork", prepared: Prepared, command: Command, state: OrderState, verdict: Accepted, user: str | None) -> None:
+    decision = verdict.decision
+    before = state.view
+    apply_decision(state.ledger, decision)
+    changed = state.refresh()
+    position = state.advance(prepared.at)
+    events = []
+    if changed:
+        state.view = view(state.ledger)
+        cause = Cause(command.name, COMMANDS_KEY, command.envelope.id, prepared.at, decision.actor, decision)
+        events = work.publish(state, before, state.view, cause, prepared.at)
+    document = decision.model_dump(mode="json", exclude_defaults=True)
+    work.log(
+        state,
+        position,
+        kind=command.name,
+        source=COMMANDS_KEY,
+        source_event_id=command.envelope.id,
+        entry_key=hashlib.sha256(f"{COMMANDS_KEY}:{command.key}".encode()).hexdigest()[:32],
+        occurred_at=prepared.at,
+        at=prepared.at,
+        body=orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode(),
+        events=events,
+        actor=decision.actor,
+        authenticated_actor=user,
+    )
+
+
+def _remember(work: "UnitOfWork", prepared: Prepared, command: Command, payload: str, body: dict[str, Any]) -> None:
+    document = orjson.dumps(body).decode()
+    work.answers[command.key] = (payload, document)
+    work.pending.replies.append(
+        {
+            "source": COMMANDS_KEY,
+            "event_id": command.key,
+            "body_sha256": "",
+            "payload_sha256": payload,
+            "reply": document,
+            "received_at": prepared.at,
+        }
+    )
+
+
+def _rejected(work: "UnitOfWork", prepared: Prepared, command: Command, state: OrderState | None, code: str, message: str) -> Outcome:
+    body = _body(command, "rejected", state, code=code, message=message)
+    event = {key: body[key] for key in ("id", "command", "order", "code", "message", "state", "allowed_actions")}
+    event["actor"] = command.envelope.actor
+    event["occurred_at"] = instant_text(prepared.at)
+    work.add_outbox("command.rejected", event, prepared.at)
+    orders = (state.number,) if state is not None else ()
+    return Outcome("replied", f"{command.name} rejected: {code}", orders, _reply(prepared, body))
+
+
+def _body(
+    command: Command,
+    outcome: str,
+    state: OrderState | None,
+    *,
+    code: str | None = None,
+    message: str = "",
+    result: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    now = state.view if state is not None else None
+    return {
+        "id": command.envelope.id,
+        "command": command.name,
+        "order": command.envelope.order,
+        "outcome": outcome,
+        "code": code,
+        "message": message,
+        "state": now.state if now is not None else None,
+        "status": now.status if now is not None else None,
+        "version": state.version if state is not None else None,
+        "allowed_actions": list(now.allowed_actions) if now is not None else [],
+        "result": result or {},
+    }
+
+
+def unreadable_reply(prepared: Prepared) -> Reply | None:
+    """Answer a command that cannot be read, if its reply_to can."""
+    try:
+        document = orjson.loads(prepared.delivery.raw.body)
+    except orjson.JSONDecodeError:
+        document = None
+    known = legible_envelope(document)
+    body = {
+        "id": known.id,
+        "command": known.command,
+        "order": known.order,
+        "outcome": "rejected",
+        "code": "invalid_payload",
+        "message": prepared.deaths[0].cause if prepared.deaths else "",
+        "state": None,
+        "status": None,
+        "version": None,
+        "allowed_actions": [],
+        "result": {},
+    }
+    return _reply(prepared, body)
+
+
+def _reply(prepared: Prepared, body: dict[str, Any]) -> Reply:
+    """Address an answer. A reply looks like a command and is sent by the hub's own user, so it goes to reply queues only."""
+    reply_to = prepared.delivery.reply_to
+    allowed = reply_to is not None and reply_to.startswith(_REPLY_QUEUES)
+    return Reply(reply_to if allowed else None, prepared.delivery.correlation_id, body)

@@ -1,0 +1,628 @@
+"""One transaction over a batch of prepared deliveries: inbox, references, orders, facts one by one, then every row at once.
+
+The lock order is the same for everyone: inbox keys sorted, references sorted, order numbers sorted, then the rest (architecture D4).
+Facts of one order are applied one by one, each with a log row and events of its own, exactly as if each had come alone; only the
+order row is written once.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+import orjson
+from sqlalchemy import Connection
+
+from hub import faults
+from hub.domain.effects import Cause, EventDraft, effects
+from hub.domain.fold import apply_fact
+from hub.domain.ledger import FOLD_VERSION
+from hub.domain.view import View, view
+from hub.engine import commands, rows
+from hub.engine.dead_letters import dead_letter_row, insert_dead_letters
+from hub.engine.deliveries import COMMANDS_KEY, Outcome
+from hub.engine.headers import kept_headers
+from hub.engine.order_state import OrderState, OutboxRow, instant_text, shard_of
+from hub.engine.personal import personal_row
+from hub.engine.prepare import InboxKey, Prepared, PreparedFact, Preparer
+from hub.engine.references import Lookup, ReferenceKey
+from hub.engine.rows import ParkedRow, ReferenceRow
+from hub.store import bulk, tables
+from schemas.facts import parse_fact
+
+_QUIET_AFTER: Final = timedelta(days=7)
+_NO_PAYLOAD: Final = ""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A fact that waits for its order: parked by this very transaction, or earlier (then it has a row, `stored_id`)."""
+
+    fact: PreparedFact
+    key: str
+    at: datetime
+    raw_sha256: str
+    headers: dict[str, object]
+    stored_id: int | None = None
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Rows that wait for flush()."""
+
+    log: list[dict[str, Any]] = field(default_factory=list)
+    outbox: list[OutboxRow] = field(default_factory=list)
+    invoices: list[dict[str, Any]] = field(default_factory=list)
+    items: list[dict[str, Any]] = field(default_factory=list)
+    personal: list[dict[str, Any]] = field(default_factory=list)
+    dead: list[dict[str, Any]] = field(default_factory=list)
+    raw: dict[str, dict[str, Any]] = field(default_factory=dict)
+    replies: list[dict[str, Any]] = field(default_factory=list)
+    fetches: list[dict[str, Any]] = field(default_factory=list)
+    released: list[int] = field(default_factory=list)
+
+
+class UnitOfWork:
+    """The one place where deliveries become rows. Lives as long as its transaction."""
+
+    def __init__(self, connection: Connection, preparer: Preparer, *, bypass_inbox: bool = False, redriven: bool = False) -> None:
+        self.connection: Final = connection
+        self.preparer: Final = preparer
+        self.orders: Final[dict[str, OrderState]] = {}
+        self.references: Final[dict[ReferenceKey, ReferenceRow]] = {}
+        self.pending = _Pending()
+        self._bypass_inbox: Final = bypass_inbox
+        self._redriven: Final = redriven
+        self._waiting: Final[dict[str, _Waiting]] = {}
+        self._waiting_under: Final[dict[ReferenceKey, list[str]]] = {}
+        self.answers: Final[dict[str, tuple[str, str]]] = {}
+
+    # -- the batch -------------------------------------------------------------------------------------------------------------
+
+    def run(self, batch: Sequence[Prepared]) -> list[Outcome]:
+        """Apply a batch in its order and write everything. The caller commits."""
+        fresh = self._enter_inbox(batch)
+        faults.reach("after_inbox")
+        live = [prepared for prepared, is_fresh in zip(batch, fresh, strict=True) if is_fresh]
+        self._open_references(live)
+        faults.reach("after_references")
+        self._open_orders(live)
+        self.answers.update(rows.read_replies(self.connection, COMMANDS_KEY, [p.command.key for p in live if p.command is not None]))
+        faults.reach("after_order_lock")
+        outcomes = [
+            self._deliver(prepared) if is_fresh else Outcome("duplicate", "exact redelivery")
+            for prepared, is_fresh in zip(batch, fresh, strict=True)
+        ]
+        faults.reach("after_apply")
+        self.flush()
+        self._flush_parked()
+        return outcomes
+
+    def _enter_inbox(self, batch: Sequence[Prepared]) -> list[bool]:
+        if self._bypass_inbox:
+            return [True] * len(batch)
+        wanted = {prepared.inbox: prepared.at for prepared in batch if prepared.inbox is not None}
+        inserted = rows.insert_inbox(
+            self.connection,
+            [
+                {"source": key.source, "event_id": key.event_id, "body_sha256": key.body_sha256, "received_at": wanted[key]}
+                for key in sorted(wanted, key=lambda key: (key.source, key.event_id, key.body_sha256))
+            ],
+        )
+        seen: set[InboxKey] = set()
+        fresh: list[bool] = []
+        for prepared in batch:
+            key = prepared.inbox
+            if key is None:
+                fresh.append(True)
+                continue
+            fresh.append((key.source, key.event_id, key.body_sha256) in inserted and key not in seen)
+            seen.add(key)
+        return fresh
+
+    # -- locks -----------------------------------------------------------------------------------------------------------------
+
+    def _open_references(self, batch: Iterable[Prepared]) -> None:
+        wanted: set[ReferenceKey] = set()
+        claimed: dict[ReferenceKey, set[str]] = {}
+        for prepared in batch:
+            for item in prepared.facts:
+                wanted.update(item.lookup.keys)
+                wanted.update(item.claims)
+                if item.placed is not None:
+                    for key in item.claims:
+                        claimed.setdefault(key, set()).add(item.placed.number)
+        self._load_references(wanted, claimed)
+
+    def _load_references(self, wanted: set[ReferenceKey], claimed: dict[ReferenceKey, set[str]]) -> None:
+        """Read all, lock those that may change, and follow facts parked under them until nothing new turns up."""
+        wanted = wanted - self.references.keys()
+        while wanted:
+            found = rows.read_references(self.connection, wanted)
+            unsettled = {
+                key for key in wanted if (row := found.get(key)) is None or row.order is None or claimed.get(key, set()) - {row.order}
+            }
+            locked = rows.lock_references(self.connection, unsettled)
+            self.references.update(found)
+            self.references.update(locked)
+            hiding = [key for key, row in locked.items() if row.may_hide_parked]
+            wanted = set()
+            for parked in rows.read_parked(self.connection, hiding):
+                waiting = self._reopened(parked)
+                if waiting.fact.entry_key not in self._waiting:
+                    self._wait(waiting)
+                    wanted.update(waiting.fact.lookup.keys)
+            wanted -= self.references.keys()
+
+    def _reopened(self, row: ParkedRow) -> _Waiting:
+        adapter = self.preparer.adapters.get(row.source)
+        item = self.preparer.prepare_fact(parse_fact(orjson.loads(row.body)), row.source, adapter, None)
+        # The row's own references too: `hub-order` of the delivery is among them, and the accounts listed may have changed since.
+        keys = tuple(sorted({*item.lookup.keys, *row.references}))
+        item = replace(item, lookup=Lookup(keys, item.lookup.teaches), entry_key=row.entry_key)
+        headers = orjson.loads(row.headers) if row.headers else {}
+        return _Waiting(item, row.key, row.parked_at, row.raw_sha256 or "", headers, row.id)
+
+    def _open_orders(self, batch: Iterable[Prepared]) -> None:
+        numbers = {row.order for row in self.references.values() if row.order is not None}
+        for row in self.references.values():
+            numbers.update(row.claims)
+        for prepared in batch:
+            if prepared.command is not None and prepared.command.order is not None:
+                numbers.add(prepared.command.order)
+            numbers.update(item.placed.number for item in prepared.facts if item.placed is not None)
+        for number, row_found in rows.lock_orders(self.connection, numbers).items():
+            self.orders[number] = OrderState.opened(row_found)
+
+    # -- one delivery ----------------------------------------------------------------------------------------------------------
+
+    def _deliver(self, prepared: Prepared) -> Outcome:
+        if prepared.command is not None:
+            return commands.carry_out(self, prepared, prepared.command)
+        for death in prepared.deaths:
+            self.pending.dead.append(dead_letter_row(prepared, death, prepared.at))
+        if prepared.deaths and not prepared.facts:
+            return self._death_outcome(prepared)
+        if prepared.ignored is not None:
+            self._keep_raw(prepared)
+            return Outcome("ignored", prepared.ignored)
+        if prepared.fetch is not None and prepared.adapter is not None:
+            self._keep_raw(prepared)
+            self._queue_fetch(prepared)
+            return Outcome("fetch", f"{prepared.fetch.resource} {prepared.fetch.resource_id}")
+        raw_sha256 = self._keep_raw(prepared)
+        touched: list[str] = []
+        parked = 0
+        for item in prepared.facts:
+            number = self.fact(item, prepared, raw_sha256)
+            if number is None:
+                parked += 1
+            else:
+                touched.append(number)
+        kind = "dead_letter" if prepared.deaths else ("applied" if touched else "parked")
+        detail = f"{len(touched)} applied, {parked} parked, {len(prepared.deaths)} unreadable" if parked or prepared.deaths else ""
+        return Outcome(kind, detail, tuple(dict.fromkeys(touched)))
+
+    def _death_outcome(self, prepared: Prepared) -> Outcome:
+        cause = prepared.deaths[0].cause
+        reply = commands.unreadable_reply(prepared) if prepared.delivery.key == COMMANDS_KEY else None
+        return Outcome("dead_letter", f"{prepared.deaths[0].kind}: {cause}", reply=reply)
+
+    def fact(self, item: PreparedFact, prepared: Prepared, raw_sha256: str) -> str | None:
+        """Apply one fact, or park it. Returns the order's number, None when parked."""
+        if item.placed is not None:
+            return self._place(item, prepared, raw_sha256)
+        state = self._order_of(item, prepared.at)
+        if state is not None:
+            self._apply(state, item, prepared.at, raw_sha256)
+            return state.number
+        headers = kept_headers(prepared.delivery.raw.headers)
+        if item.entry_key not in self._waiting:
+            self._wait(_Waiting(item, prepared.delivery.key, prepared.at, raw_sha256, headers))
+        return None
+
+    def _order_of(self, item: PreparedFact, at: datetime) -> OrderState | None:
+        """Find the one order that a fact's references name. Several: reference_conflict on each, and none."""
+        hits = {row.order for key in item.lookup.keys if (row := self.references[key]).order is not None}
+        found = [self.orders[number] for number in sorted(hits & self.orders.keys())]
+        if len(found) > 1:
+            claimants = tuple(state.number for state in found)
+            for state in found:
+                self._conflict(state, ":".join(item.lookup.keys[0]), claimants, at)
+            return None
+        return found[0] if found else None
+
+    def _place(self, item: PreparedFact, prepared: Prepared, raw_sha256: str) -> str:
+        placed = item.placed
+        assert placed is not None
+        state = self.orders.get(placed.number)
+        if state is None:
+            state = self.orders[placed.number] = OrderState.new(placed.number)
+        if state.customer_id is None:
+            state.customer_id = placed.customer.id
+        self._apply(state, item, prepared.at, raw_sha256)
+        for key in item.claims:
+            self._claim(key, state, prepared.at)
+        return placed.number
+
+    def _claim(self, key: ReferenceKey, state: OrderState, at: datetime) -> None:
+        row = self.references[key]
+        if row.order == state.number or state.number in row.claims:
+            return
+        if row.order is None and not row.claims:
+            self._bind(key, state, at)
+            return
+        # A second claim never fails an order: the reference becomes ambiguous and waits for a person (architecture D7).
+        holders = row.claims if row.order is None else (row.order,)
+        claimants = tuple(sorted({*holders, state.number}))
+        row.order, row.claims, row.changed = None, claimants, True
+        for claimant in claimants:
+            if claimant in self.orders:
+                self._conflict(self.orders[claimant], ":".join(key), claimants, at)
+
+    def _bind(self, key: ReferenceKey, state: OrderState, at: datetime) -> None:
+        """Give a reference its order, and apply what waits under it: any one of its references frees a fact, once."""
+        row = self.references[key]
+        row.order, row.changed = state.number, True
+        for entry in self._waiting_under.pop(key, ()):
+            waiting = self._waiting.get(entry)
+            found = self._order_of(waiting.fact, at) if waiting is not None else None
+            if waiting is None or found is None:
+                continue
+            del self._waiting[entry]
+            if waiting.stored_id is not None:
+                self.pending.released.append(waiting.stored_id)
+            self._apply(found, waiting.fact, at, waiting.raw_sha256)
+
+    def _wait(self, waiting: _Waiting) -> None:
+        self._waiting[waiting.fact.entry_key] = waiting
+        for key in waiting.fact.lookup.keys:
+            self._waiting_under.setdefault(key, []).append(waiting.fact.entry_key)
+
+    # -- the fold --------------------------------------------------------------------------------------------------------------
+
+    def _apply(self, state: OrderState, item: PreparedFact, at: datetime, raw_sha256: str) -> None:
+        fact = item.fact
+        apply_fact(state.ledger, fact, item.source)
+        changed = state.refresh()
+        if not changed and self._known(state, item.entry_key):
+            return  # the fold is idempotent: only an entry that changes nothing can be one that is there already
+        before = state.view
+        position = state.advance(at)
+        events: list[OutboxRow] = []
+        if changed:
+            state.view = view(state.ledger)
+            cause = Cause(fact.kind, item.source, fact.event_id, fact.occurred_at, None, fact)
+            quiet = self._redriven and fact.occurred_at < at - _QUIET_AFTER
+            events = self.publish(state, before, state.view, cause, at, quiet=quiet)
+        if item.placed is not None:
+            self._place_rows(state, item)
+        self.log(
+            state,
+            position,
+            kind=fact.kind,
+            source=item.source,
+            source_event_id=fact.event_id,
+            entry_key=item.entry_key,
+            occurred_at=fact.occurred_at,
+            at=at,
+            body=item.body,
+            events=events,
+            raw_sha256=raw_sha256,
+        )
+        for key in item.lookup.teaches:
+            row = self.references[key]
+            if row.order is None and not row.claims:
+                self._bind(key, state, at)
+
+    def _known(self, state: OrderState, key: str) -> bool:
+        return key in state.entries or (state.exists and rows.entry_exists(self.connection, state.number, key))
+
+    def publish(
+        self, state: OrderState, before: View | None, after: View, cause: Cause, at: datetime, *, quiet: bool = False
+    ) -> list[OutboxRow]:
+        """Turn a change of an order into events and projection rows."""
+        result = effects(before, after, cause, state.done)
+        events = list(state.publish(result, at, quiet=quiet))
+        self.pending.outbox.extend(events)
+        if result.invoice is not None:
+            self.pending.invoices.append(
+                {
+                    "number": result.invoice.number,
+                    "order_number": state.number,
+                    "total_cents": result.invoice.total_cents,
+                    "captures": orjson.dumps(list(result.invoice.captures)).decode(),
+                    "created_at": at,
+                }
+            )
+        self._exception_rows(state, before, after, at)
+        return events
+
+    def log(
+        self,
+        state: OrderState,
+        position: int,
+        *,
+        kind: str,
+        source: str,
+        source_event_id: str,
+        entry_key: str,
+        occurred_at: datetime,
+        at: datetime,
+        body: str,
+        events: Sequence[OutboxRow],
+        raw_sha256: str | None = None,
+        actor: str | None = None,
+        authenticated_actor: str | None = None,
+    ) -> None:
+        """Append one row to the order's log."""
+        first = state.sequence - len(events) + 1
+        state.entries.add(entry_key)
+        self.pending.log.append(
+            {
+                "order_number": state.number,
+                "position": position,
+                "kind": kind,
+                "source": source,
+                "source_event_id": source_event_id,
+                "entry_key": entry_key,
+                "occurred_at": occurred_at,
+                "recorded_at": at,
+                "actor": actor,
+                "authenticated_actor": authenticated_actor,
+                "body": body,
+                "raw_sha256": raw_sha256 or None,
+                "fold_version": FOLD_VERSION,
+                "events": orjson.dumps(
+                    [[first + index, event.routing_key, event.message_id] for index, event in enumerate(events)]
+                ).decode(),
+            }
+        )
+
+    def _place_rows(self, state: OrderState, item: PreparedFact) -> None:
+        placed = item.placed
+        assert placed is not None and state.view is not None
+        if getattr(item.fact, "content_hash", None) != state.view.content_hash:
+            return  # another placement of this number stands; this one is only an exception
+        state.customer_id = placed.customer.id
+        state.historical = placed.historical
+        state.placed = {
+            "customer_id": placed.customer.id,
+            "shipping_carrier": placed.shipping.carrier,
+            "shipping_service": placed.shipping.service,
+            "shipping_cents": placed.shipping.amount_cents,
+            "discount_cents": placed.discount_cents,
+            "historical": placed.historical,
+            "placed_at": placed.placed_at,
+        }
+        self.pending.items = [row for row in self.pending.items if row["order_number"] != placed.number]
+        self.pending.items.extend(
+            {
+                "order_number": placed.number,
+                "line": line,
+                "sku": entry.sku,
+                "name": entry.name,
+                "quantity": entry.quantity,
+                "unit_price_cents": entry.unit_price_cents,
+                "virtual": entry.virtual,
+            }
+            for line, entry in enumerate(placed.items, start=1)
+        )
+        self.pending.personal = [row for row in self.pending.personal if row["order_number"] != placed.number]
+        self.pending.personal.append(personal_row(placed))
+
+    def _exception_rows(self, state: OrderState, before: View | None, after: View, at: datetime) -> None:
+        old = {(one.kind, one.key): one for one in before.exceptions} if before is not None else {}
+        new = {(one.kind, one.key): one for one in after.exceptions}
+        if old == new:
+            return
+        for identity, one in new.items():
+            if identity not in old:
+                self.open_exception(state, one.kind, one.key, dict(one.detail), one.resolve_with, at)
+            elif old[identity].detail != one.detail:
+                self._touch_exception(state, one.kind, one.key, {"detail": orjson.dumps(dict(one.detail)).decode()})
+        for kind, key in old.keys() - new.keys():
+            self._touch_exception(state, kind, key, {"resolved_at": at})
+
+    def open_exception(
+        self, state: OrderState, kind: str, key: str, detail: dict[str, Any], resolve_with: Sequence[str], at: datetime
+    ) -> None:
+        """Write an open exception; one per (order, kind, key)."""
+        state.exceptions.append(
+            {
+                "order_number": state.number,
+                "kind": kind,
+                "key": key,
+                "detail": orjson.dumps(detail).decode(),
+                "resolve_with": orjson.dumps(list(resolve_with)).decode(),
+                "opened_at": at,
+                "resolved_at": None,
+            }
+        )
+
+    def _touch_exception(self, state: OrderState, kind: str, key: str, change: dict[str, Any]) -> None:
+        for row in reversed(state.exceptions):
+            if row["kind"] == kind and row["key"] == key and row["resolved_at"] is None:
+                row.update(change)
+                return
+        state.resolved.append({"order_number": state.number, "kind": kind, "key": key, **change})
+
+    def _conflict(self, state: OrderState, key: str, claimants: tuple[str, ...], at: datetime) -> None:
+        """Open `reference_conflict` on an order. The ledger knows nothing of it, so it is a log row of the hub's own."""
+        entry = hashlib.sha256(f"reference.conflict:{key}".encode()).hexdigest()[:32]
+        if self._known(state, entry):
+            return
+        position = state.advance(at)
+        detail = {"reference": key, "orders": list(claimants)}
+        draft = EventDraft(
+            "exception.opened.reference_conflict",
+            {"kind": "reference_conflict", "key": key, "detail": detail, "resolve_with": ["reference.add"]},
+            at,
+        )
+        event = state.number_event(draft, at)
+        self.pending.outbox.append(event)
+        self.open_exception(state, "reference_conflict", key, detail, ("reference.add",), at)
+        self.log(
+            state, position, kind="reference.conflict", source="hub", source_event_id=key[:200], entry_key=entry, occurred_at=at, at=at,
+            body=orjson.dumps(detail).decode(), events=[event],
+        )  # fmt: skip
+
+    # -- the rest --------------------------------------------------------------------------------------------------------------
+
+    def _queue_fetch(self, prepared: Prepared) -> None:
+        fetch, adapter = prepared.fetch, prepared.adapter
+        assert fetch is not None and adapter is not None
+        self.pending.fetches.append(
+            {
+                "adapter": adapter.name,
+                "action": "fetch",
+                "request_key": f"{fetch.resource}:{fetch.resource_id}",
+                "state": "queued",
+                "parameters": orjson.dumps(dict(fetch.parameters)).decode(),
+                "created_at": prepared.at,
+                "updated_at": prepared.at,
+            }
+        )
+
+    def _keep_raw(self, prepared: Prepared) -> str:
+        """Keep the raw message for trace and replay; one row per content. Returns its hash, empty when nothing is kept."""
+        retention = self.preparer.settings.retention_of(prepared.delivery.key)
+        if retention is None:
+            return ""
+        key = prepared.delivery.key
+        digest = hashlib.sha256(f"{key}\n{prepared.body_sha256}".encode()).hexdigest()
+        self.pending.raw[digest] = {
+            "sha256": digest,
+            "key": key,
+            "headers": orjson.dumps(kept_headers(prepared.delivery.raw.headers)).decode(),
+            "body": prepared.delivery.raw.body,
+            "received_at": prepared.at,
+            "expires_at": prepared.at + retention,
+        }
+        return digest
+
+    # -- writing ---------------------------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write all pending rows, each table once. May be called again later in the same transaction."""
+        connection, pending = self.connection, self.pending
+        self.pending = _Pending()
+        self._flush_orders()
+        bulk.insert(connection, tables.order_log, pending.log)
+        _flush_placements(connection, pending)
+        rows.write_references(connection, {key: row for key, row in self.references.items() if row.changed})
+        for row in self.references.values():
+            row.changed = False
+        bulk.insert(connection, tables.invoices, pending.invoices, suffix="ON CONFLICT (order_number) DO NOTHING")
+        self._flush_outbox(pending.outbox)
+        rows.delete_parked(connection, pending.released)
+        insert_dead_letters(connection, pending.dead)
+        if pending.raw:
+            bulk.insert(
+                connection, tables.raw_messages, [pending.raw[key] for key in sorted(pending.raw)], suffix="ON CONFLICT (sha256) DO NOTHING"
+            )
+        bulk.insert(connection, tables.inbox, pending.replies)
+        bulk.insert(connection, tables.outbound_requests, pending.fetches)
+
+    def _flush_orders(self) -> None:
+        created: list[dict[str, Any]] = []
+        updated: list[dict[str, Any]] = []
+        replaced: list[dict[str, Any]] = []
+        opened: list[dict[str, Any]] = []
+        touched: list[dict[str, Any]] = []
+        documents: list[tuple[str, datetime, View | None, View]] = []
+        for number in sorted(self.orders):
+            state = self.orders[number]
+            if not state.dirty or state.view is None or state.updated_at is None:
+                continue
+            row = state.columns(state.updated_at)
+            if not state.exists:
+                created.append({**row, **state.placed})
+            else:
+                updated.append(row)
+                if state.placed:
+                    replaced.append({"number": number, **state.placed})
+            opened.extend(state.exceptions)
+            touched.extend(state.resolved)
+            documents.append((number, state.updated_at, state.first_view, state.view))
+            state.first_view = state.view
+            state.exceptions, state.resolved, state.placed = [], [], {}
+            state.exists, state.dirty = True, False
+        bulk.insert(self.connection, tables.orders, created)
+        bulk.update(self.connection, tables.orders, "number", updated)
+        bulk.update(self.connection, tables.orders, "number", replaced)
+        rows.write_exceptions(self.connection, opened, touched)
+        rows.write_documents(self.connection, documents)
+
+    def _flush_outbox(self, outbox: Sequence[OutboxRow]) -> None:
+        emails = rows.read_emails(self.connection, {row.order for row in outbox if row.wants_recipient and row.order is not None})
+        for row in outbox:
+            if row.wants_recipient and row.order is not None:
+                row.body["recipient"] = emails.get(row.order)
+        bulk.insert(
+            self.connection,
+            tables.outbox,
+            [
+                {
+                    "shard": shard_of(row.order, row.message_id),
+                    "order_number": row.order,
+                    "message_id": row.message_id,
+                    "routing_key": row.routing_key,
+                    "body": orjson.dumps(row.body).decode(),
+                    "created_at": row.created_at,
+                }
+                for row in outbox
+            ],
+        )
+
+    def _flush_parked(self) -> None:
+        fresh = {entry: waiting for entry, waiting in self._waiting.items() if waiting.stored_id is None}
+        if not fresh:
+            return
+        ttl = self.preparer.settings.parked_ttl
+        facts = [
+            {
+                "key": waiting.key,
+                "source": waiting.fact.source,
+                "kind": waiting.fact.fact.kind,
+                "entry_key": entry,
+                "body": waiting.fact.body,
+                "references": orjson.dumps([list(key) for key in waiting.fact.lookup.keys]).decode(),
+                "raw_sha256": waiting.raw_sha256 or None,
+                "headers": orjson.dumps(waiting.headers).decode(),
+                "parked_at": waiting.at,
+                "expires_at": waiting.at + ttl,
+            }
+            for entry, waiting in fresh.items()
+        ]
+        inserted = bulk.insert_returning(
+            self.connection, tables.parked_facts, facts, suffix="ON CONFLICT (entry_key) DO NOTHING", returning=("entry_key", "id")
+        )
+        links = [
+            {"scope": key.scope, "kind": key.kind, "value": key.value, "parked_id": row[1]}
+            for row in inserted
+            for key in fresh[row[0]].fact.lookup.keys
+        ]
+        bulk.insert(self.connection, tables.parked_references, links)
+        
+    def add_outbox(self, routing_key: str, body: dict[str, Any], at: datetime) -> None:
+        """Publish something that is not an event of an order (a rejected command)."""
+        self.pending.outbox.append(OutboxRow(None, str(uuid4()), routing_key, {**body, "recorded_at": instant_text(at)}, at))
+
+
+def _flush_placements(connection: Connection, pending: _Pending) -> None:
+    if not pending.items and not pending.personal:
+        return
+    numbers = [row["order_number"] for row in pending.personal]
+    rows.delete_items(connection, numbers)
+    bulk.insert(connection, tables.order_items, pending.items)
+    columns = ("name", "email", "document", "phone", "billing_address", "shipping_address", "search")
+    sets = ", ".join(f"{name} = excluded.{name}" for name in columns)
+    bulk.insert(
+        connection,
+        tables.order_personal,
+        pending.personal,
+        suffix=f"ON CONFLICT (order_number) DO UPDATE SET {sets}, version = order_personal.version + 1",
+    )

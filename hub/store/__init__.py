@@ -1,0 +1,1 @@
+"""Tables, queries and migrations: SQLAlchemy Core, PostgreSQL and SQLite from the same code."""
