@@ -47,7 +47,9 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
         message = f"expected version {envelope.expected_version}, the order is at {state.version}"
         return _rejected(work, prepared, command, state, "version_conflict", message)
     assert state.view is not None
-    verdict = judge(state.ledger, state.view, command, now=prepared.at, command_id=envelope.id, actor=envelope.actor or user.name or "unknown")
+    verdict = judge(
+        state.ledger, state.view, command, now=prepared.at, command_id=envelope.id, actor=envelope.actor or user.name or "unknown"
+    )
     match verdict:
         case Rejected(code=code, message=message):
             return _rejected(work, prepared, command, state, code, message)

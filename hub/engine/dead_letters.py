@@ -24,7 +24,15 @@ def dead_letter_row(prepared: Prepared, death: Death, at: datetime) -> dict[str,
 
 
 def letter(
-    delivery: Delivery, *, kind: str, cause: str, body: bytes, adapter: str | None, at: datetime, trace: str | None = None, order: str | None = None
+    delivery: Delivery,
+    *,
+    kind: str,
+    cause: str,
+    body: bytes,
+    adapter: str | None,
+    at: datetime,
+    trace: str | None = None,
+    order: str | None = None,
 ) -> dict[str, Any]:
     """Build a dead_letters row. An open letter of the same origin, kind and body is counted, not doubled."""
     origin = delivery.queue or origin_of(delivery.key)

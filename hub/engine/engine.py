@@ -58,11 +58,11 @@ class Engine:
             except Exception as error:  # every kind is sorted below, none is swallowed
                 failure = classify(error)
                 if failure is Failure.PAUSE:
-                    raise StoreUnavailable(f"{type(error).__name__}: {_brief(error)}") from error
+                    raise StoreUnavailable(f"{type(error).__name__}: {brief(error)}") from error
                 if failure is Failure.CONFLICT:
                     conflicts += 1
                     if conflicts >= _CONFLICT_TRIES:
-                        raise StoreUnavailable(f"{conflicts} conflicts in a row: {_brief(error)}") from error
+                        raise StoreUnavailable(f"{conflicts} conflicts in a row: {brief(error)}") from error
                     time.sleep(random.uniform(0.002, 0.01) * 2**conflicts)
                     continue
                 if failure is Failure.TIMEOUT and not timed_out:
@@ -84,17 +84,17 @@ class Engine:
         """Keep the one message at fault as a dead letter; its own transaction must succeed, or the batch pauses."""
         trace = "".join(traceback.format_exception(error, limit=-20))[-_TRACEBACK_LIMIT:]
         kind = "invalid_command" if prepared.delivery.key == COMMANDS_KEY else "adapter_error"
-        death = Death(kind, f"{type(error).__name__}: {_brief(error)}", prepared.delivery.raw.body, trace)
+        death = Death(kind, f"{type(error).__name__}: {brief(error)}", prepared.delivery.raw.body, trace)
         _log.error("message cannot be applied", key=prepared.delivery.key, body_sha256=prepared.body_sha256, error=type(error).__name__)
         try:
             with self.database.begin() as connection:
                 insert_dead_letters(connection, [dead_letter_row(prepared, death, prepared.at)])
         except Exception as second:
-            raise StoreUnavailable(f"a dead letter could not be written: {type(second).__name__}: {_brief(second)}") from second
+            raise StoreUnavailable(f"a dead letter could not be written: {type(second).__name__}: {brief(second)}") from second
         return Outcome("dead_letter", f"{kind}: {death.cause}")
 
 
-def _brief(error: BaseException) -> str:
+def brief(error: BaseException) -> str:
     """Give the first line of an error, without the statement and its values: they may name a person."""
     origin = getattr(error, "orig", None) or error
     return (str(origin).strip().splitlines() or [""])[0][:300]

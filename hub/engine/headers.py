@@ -5,7 +5,17 @@ from datetime import datetime
 from typing import Final
 
 _SECRET_HEADERS: Final = frozenset(
-    {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "token", "access-token", "asaas-access-token", "x-auth-token"}
+    {
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "set-cookie",
+        "x-api-key",
+        "token",
+        "access-token",
+        "asaas-access-token",
+        "x-auth-token",
+    }
 )
 _SECRET_QUERY: Final = frozenset({"hmac", "token", "secret", "key", "access_token"})
 _TABLES: Final = {"hub-http-headers": _SECRET_HEADERS, "hub-http-query": _SECRET_QUERY}

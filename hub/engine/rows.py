@@ -134,7 +134,8 @@ def read_parked(connection: Connection, keys: Iterable[ReferenceKey]) -> list[Pa
     source, parameters = bulk.keys(connection, **_columns(wanted))
     lock = " FOR UPDATE OF p" if connection.dialect.name == "postgresql" else ""
     statement = text(
-        'SELECT p.id, p.key, p.source, p.body, p."references", p.raw_sha256, p.headers, p.entry_key, p.parked_at FROM parked_facts p WHERE p.id IN ('
+        'SELECT p.id, p.key, p.source, p.body, p."references", p.raw_sha256, p.headers, p.entry_key, p.parked_at '
+        "FROM parked_facts p WHERE p.id IN ("
         f"SELECT r.parked_id FROM {source} JOIN parked_references r ON r.scope = k.scope AND r.kind = k.kind AND r.value = k.value"
         f") ORDER BY p.id{lock}"
     )
@@ -193,7 +194,9 @@ def read_replies(connection: Connection, source: str, keys: Iterable[str]) -> di
     if not wanted:
         return {}
     item, parameters = bulk.keys(connection, event_id=wanted)
-    statement = text(f"SELECT i.event_id, i.payload_sha256, i.reply FROM {item} JOIN inbox i ON i.source = :source AND i.event_id = k.event_id")
+    statement = text(
+        f"SELECT i.event_id, i.payload_sha256, i.reply FROM {item} JOIN inbox i ON i.source = :source AND i.event_id = k.event_id"
+    )
     return {row[0]: (row[1], row[2]) for row in connection.execute(statement, {**parameters, "source": source}) if row[2] is not None}
 
 
@@ -234,7 +237,9 @@ def write_exceptions(connection: Connection, opened: Sequence[Mapping[str, Any]]
     bulk.insert(connection, tables.exceptions, opened)
     for row in touched:
         sets = ", ".join(f"{name} = :{name}" for name in row if name not in ("order_number", "kind", "key"))
-        statement = f"UPDATE exceptions SET {sets} WHERE order_number = :order_number AND kind = :kind AND key = :key AND resolved_at IS NULL"
+        statement = (
+            f"UPDATE exceptions SET {sets} WHERE order_number = :order_number AND kind = :kind AND key = :key AND resolved_at IS NULL"
+        )
         connection.execute(text(statement), {name: bulk.plain(connection, value) for name, value in row.items()})
 
 

@@ -73,6 +73,7 @@ class UnitOfWork:
         self.orders: Final[dict[str, OrderState]] = {}
         self.references: Final[dict[ReferenceKey, ReferenceRow]] = {}
         self.pending = _Pending()
+        self.published: Final[list[OutboxRow]] = []
         self._bypass_inbox: Final = bypass_inbox
         self._redriven: Final = redriven
         self._waiting: Final[dict[str, _Waiting]] = {}
@@ -517,6 +518,7 @@ class UnitOfWork:
             row.changed = False
         bulk.insert(connection, tables.invoices, pending.invoices, suffix="ON CONFLICT (order_number) DO NOTHING")
         self._flush_outbox(pending.outbox)
+        self.published.extend(pending.outbox)
         rows.delete_parked(connection, pending.released)
         insert_dead_letters(connection, pending.dead)
         if pending.raw:
@@ -606,7 +608,7 @@ class UnitOfWork:
             for key in fresh[row[0]].fact.lookup.keys
         ]
         bulk.insert(self.connection, tables.parked_references, links)
-        
+
     def add_outbox(self, routing_key: str, body: dict[str, Any], at: datetime) -> None:
         """Publish something that is not an event of an order (a rejected command)."""
         self.pending.outbox.append(OutboxRow(None, str(uuid4()), routing_key, {**body, "recorded_at": instant_text(at)}, at))

@@ -59,10 +59,7 @@ def _quoted(names: Iterable[str]) -> str:
 @cache
 def _insert_statement(table: Table, columns: tuple[str, ...], suffix: str, postgres: bool) -> TextClause:
     names = _quoted(columns)
-    if postgres:
-        source = f"SELECT * FROM {_pg_source(table, columns)}"
-    else:
-        source = "VALUES (" + ", ".join(f":{name}" for name in columns) + ")"
+    source = f"SELECT * FROM {_pg_source(table, columns)}" if postgres else f"VALUES ({', '.join(f':{name}' for name in columns)})"
     return text(f'INSERT INTO "{table.name}" ({names}) {source} {suffix}')
 
 

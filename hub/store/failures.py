@@ -18,8 +18,8 @@ class Failure(Enum):
 
 
 _PAUSE_CLASSES = frozenset({"08", "53", "55", "57", "58"})
-# 25006 read-only transaction; 42xxx, 3D, 3F: the schema is missing or old; 28: our password was changed; XX: the server is ill. None of them is
-# the fault of a message, and dead-lettering for them would empty the queues into the dead letters.
+# 25006 read-only transaction; 42xxx, 3D, 3F: the schema is missing or old; 28: our password was changed; XX: the server is ill; 0A: a
+# cached plan. None of them is the fault of a message, and dead-lettering for them would empty the queues into the dead letters.
 _PAUSE_ALSO = frozenset({"25", "28", "3D", "3F", "42", "54", "XX", "0A"})
 
 

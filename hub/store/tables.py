@@ -303,11 +303,19 @@ dead_letters: Final = Table(
     Column("properties", Text, nullable=False, server_default="{}", comment="JSON: user_id, reply_to, ... of the message"),
     Column("traceback", Text),
     Column("status", Text, nullable=False, comment="open, redriven, discarded"),
-    Column("offered_again", Boolean, nullable=False, server_default=text("false"), comment="delivery_limit letters get one more try, alone"),
+    Column(
+        "offered_again", Boolean, nullable=False, server_default=text("false"), comment="delivery_limit letters get one more try, alone"
+    ),
     Column("note", Text),
     Column("settled_at", UtcInstant),
     Column("settled_by", Text),
-    Index("uq_dead_letters_open_dedupe_key", "dedupe_key", unique=True, postgresql_where=text("status = 'open'"), sqlite_where=text("status = 'open'")),
+    Index(
+        "uq_dead_letters_open_dedupe_key",
+        "dedupe_key",
+        unique=True,
+        postgresql_where=text("status = 'open'"),
+        sqlite_where=text("status = 'open'"),
+    ),
     Index("ix_dead_letters_status_kind", "status", "kind"),
     Index("ix_dead_letters_order_number", "order_number"),
 )
