@@ -72,6 +72,8 @@ def build() -> dict[str, Any]:
     document: dict[str, Any] = AsyncAPI(
         broker, title="order-hub", version="1.0.0", description="Messages of the order hub. Amounts are integer centavos (BRL)."
     ).to_specification().to_jsonable()  # fmt: skip
+    for key, message in document["components"]["messages"].items():
+        message["title"] = key.partition(":")[0]
     _describe_inbound(document)
     _describe_replies(document)
     _describe_events(document)
