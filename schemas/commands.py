@@ -122,7 +122,7 @@ class CommentOrder(CommandData):
 class StrictAddress(Address):
     """An address as a person typed it: a misspelt field would lose a line of it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -263,6 +263,10 @@ class RefundLine(Message):
 class CreateRefund(Remark):
     """refund.create. Amount = lines + shipping + extra - fee; none of the four given = all that is left."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"if": {"properties": {"mode": {"const": "offline"}}}, "then": {"required": ["method"]}},
+    )
+
     mode: Literal["online", "offline"]
     lines: Annotated[tuple[RefundLine, ...], Field(max_length=10_000)] | None = None
     shipping_cents: Cents | None = None
@@ -320,6 +324,8 @@ class ResolveException(CommandData):
 class DeadLetterFilter(Message):
     """Which dead letters; all given fields must fit. `status` unset = open ones."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
     kind: DeadLetterKind | None = None
     cause: Text | None = Field(default=None, description="part of the cause")
     origin: Identifier | None = None
@@ -339,6 +345,8 @@ class DeadLetterFilter(Message):
 
 class DeadLetterChoice(CommandData):
     """Dead letters by their ids or by a filter."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["ids"]}, {"required": ["filter"]}]})
 
     ids: Annotated[tuple[RowId, ...], Field(min_length=1, max_length=10_000)] | None = None
     filter: DeadLetterFilter | None = None
