@@ -181,7 +181,7 @@ def _apply_payment(ledger: Ledger, fact: PaymentFact) -> None:
         record = ledger.payments[key] = PaymentRecord(stamp)
     elif stamp < record.first:
         record.first = stamp
-    _learn(record, fact)
+    _learn(record, fact, key)
     _MERGES[fact.kind](record, fact, stamp)
 
 
@@ -199,15 +199,16 @@ def _figure(fact: PaymentFact) -> int | None:
     return None
 
 
-def _learn(record: PaymentRecord, fact: PaymentFact) -> None:
+def _learn(record: PaymentRecord, fact: PaymentFact, key: str) -> None:
     method = fact.method
-    # Two words for the method of one payment are a source's slip; any rule will do that forgets the order of arrival.
-    if method is not None and method != record.method and (
-        record.method is None or (method == "other", method) < (record.method == "other", record.method)
-    ):
-        record.method = method
+    if method is not None and method != record.method:
+        # Two words for the method of one payment are a source's slip; any rule will do that forgets the order of arrival.
+        known = record.method
+        if known is None or (method == "other", method) < (known == "other", known):
+            record.method = method
     if fact.references:
         words = {coded(reference) for reference in fact.references if reference.kind != "order_number"}
+        words.discard(key.partition("|")[2].removeprefix("~"))
         if not words.issubset(record.references):
             record.references = tuple(sorted(words.union(record.references)))
 

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from hub.errors import VersionUnsupported
+from schemas.base import PaymentMethod
 
 FOLD_VERSION: Final = 1
 """Version of the fold; a log row of an older one is folded anew by `hub db refold`."""
@@ -78,7 +79,7 @@ class Line(NamedTuple):
 class Declared(NamedTuple):
     """A payment the shop has begun. References are coded words, see hub.domain.references."""
 
-    method: str
+    method: PaymentMethod
     provider: str
     references: tuple[str, ...]
     amount_cents: int | None
@@ -153,7 +154,7 @@ class PaymentRecord:
     """
 
     first: Stamp
-    method: str | None = None
+    method: PaymentMethod | None = None
     references: tuple[str, ...] = ()
     rank: int = 0
     ended: tuple[int, str, str] | None = None
@@ -172,7 +173,7 @@ class ManualAttempt(NamedTuple):
     """An attempt begun by a command."""
 
     micros: int
-    method: str
+    method: PaymentMethod
     amount_cents: int | None
 
 
@@ -181,7 +182,7 @@ class ManualMoney(NamedTuple):
 
     micros: int
     attempt: str
-    method: str
+    method: PaymentMethod
     amount_cents: int
 
 
@@ -379,7 +380,9 @@ def _steps(value: list[list[Any]]) -> list[Step]:
     return [(step[0], step[1], step[2]) for step in value]
 
 
-def _dispute(disputed: int, withdrawn_cents: int, opened: list[Any] | None, withdrawn: list[Any] | None, outcome: list[Any] | None) -> Dispute:
+def _dispute(
+    disputed: int, withdrawn_cents: int, opened: list[Any] | None, withdrawn: list[Any] | None, outcome: list[Any] | None
+) -> Dispute:
     return Dispute(
         disputed,
         withdrawn_cents,

@@ -1,0 +1,302 @@
+"""Payment attempts: which payment key belongs to which attempt, and what came and went on each.
+
+Computed anew from the whole ledger each time, keys in the order of their first facts, so that nothing depends on arrival.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from hub.domain.fold import DONE
+from hub.domain.ledger import ALL, Ledger, PaymentRecord, Placement
+from hub.domain.references import KEY_CODES, declared_forms, reported_forms
+from schemas.base import PaymentMethod
+
+MANUAL: Final = "manual"
+"""The source of captures by command, and the provider of attempts begun by command."""
+
+SHOP: Final = "shop"
+"""The source of what the shop captured itself (payments[].paid_at)."""
+
+DEFERRED_METHODS: Final = frozenset({"pix", "boleto", "transfer", "wallet"})
+"""Methods by which the customer pays later, or elsewhere: an order that waits for one is pending_payment."""
+
+_RANKS: Final = ("created", "pending", "in_review", "authorized")
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """One figure that counts towards captured."""
+
+    key: str
+    source: str
+    amount_cents: int
+    micros: int
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """One attempt while the view is computed."""
+
+    id: str
+    method: PaymentMethod
+    provider: str
+    amount_cents: int | None = None
+    due_micros: int | None = None
+    references: list[str] = field(default_factory=list)
+    records: list[tuple[str, PaymentRecord]] = field(default_factory=list)
+    keyed: bool = False
+    by_command: bool = False
+    manual: list[Capture] = field(default_factory=list)
+    shop: Capture | None = None
+    captured_cents: int = 0
+    refunded_cents: int = 0
+    charged_back_cents: int = 0
+    refund_pending_cents: int = 0
+    captures: Sequence[Capture] = ()
+    rank: int = 0
+    state: str = "created"
+
+    @property
+    def live(self) -> bool:
+        """Money may still come without anything new being begun."""
+        return self.captured_cents == 0 and self.state in _RANKS
+
+    @property
+    def net_cents(self) -> int:
+        """What is left of the captured money; below zero when a source says more went than came."""
+        return self.captured_cents - self.refunded_cents - self.charged_back_cents
+
+
+def attempts_of(ledger: Ledger) -> list[Attempt]:
+    """Compute the attempts: declared ones first (p1, p2 ...), then those begun by command, then those providers brought."""
+    attempts: list[Attempt] = []
+    placement = ledger.placement
+    if placement is not None:
+        attempts.extend(_declared(placement))
+    declared = len(attempts)
+    for attempt_id, begun in sorted(ledger.manual_attempts.items(), key=lambda item: (item[1].micros, item[0])):
+        attempts.append(Attempt(attempt_id, begun.method, MANUAL, begun.amount_cents, by_command=True))
+    if ledger.payments:
+        _assign(ledger, attempts, declared)
+    if ledger.manual_captures:
+        _add_manual(ledger, attempts)
+    for attempt in attempts:
+        if attempt.records or attempt.manual or attempt.shop is not None:
+            _sum(attempt)
+    return attempts
+
+
+def _declared(placement: Placement) -> Iterator[Attempt]:
+    payments = placement.payments
+    unnamed = [payment for payment in payments if payment.amount_cents is None]
+    # A single payment without an amount pays what the others leave.
+    rest = max(0, placement.total_cents - sum(payment.amount_cents or 0 for payment in payments)) if len(unnamed) == 1 else None
+    for number, payment in enumerate(payments, 1):
+        amount = rest if payment.amount_cents is None else payment.amount_cents
+        attempt = Attempt(f"p{number}", payment.method, payment.provider, amount, payment.due_micros, list(payment.references))
+        if payment.paid_micros is not None and amount:
+            attempt.shop = Capture(f"{SHOP}:p{number}", SHOP, amount, payment.paid_micros)
+        yield attempt
+
+
+def _assign(ledger: Ledger, attempts: list[Attempt], declared: int) -> None:
+    index: dict[str, list[Attempt]] = {}
+    for begun in attempts[:declared]:
+        for word in begun.references:
+            for form in declared_forms(word):
+                index.setdefault(form, []).append(begun)
+    records = list(ledger.payments.items())
+    if len(records) > 1:
+        # Keys before their stand-ins: a pending without a key must not take the attempt from the payment it speaks of.
+        records.sort(key=lambda item: ("|~" in item[0], item[1].first, item[0]))
+    holders: dict[str, Attempt] = {}
+    for key, record in records:
+        provider, _, word = key.partition("|")
+        stand_in = word.startswith("~")
+        word = word.removeprefix("~")
+        words = (word, *record.references)
+        attempt = (
+            _holder(holders, provider, words)
+            or _by_reference(index, provider, record, words)
+            or _only_one(attempts, provider, record, declared, stand_in=stand_in)
+        )
+        if attempt is None:
+            attempt = Attempt(f"{provider}:{word[3:] or record.method or 'other'}", record.method or "other", provider, figure(record))
+            attempts.append(attempt)
+        elif attempt.by_command and attempt.provider == MANUAL:
+            attempt.provider = provider
+        if attempt.method == "other" and record.method is not None:
+            attempt.method = record.method
+        attempt.records.append((key, record))
+        attempt.keyed = attempt.keyed or not stand_in
+        holders[f"{provider}|{word}"] = attempt
+
+
+def figure(record: PaymentRecord) -> int | None:
+    """Return the amount by which a payment is told from its neighbours."""
+    return record.captured[-1][2] if record.captured else record.nominal_cents
+
+
+def _holder(holders: dict[str, Attempt], provider: str, words: Sequence[str]) -> Attempt | None:
+    """Find rule 1: the attempt that holds a payment key which this record names too."""
+    if holders:
+        for word in words:
+            if word[:2] in KEY_CODES and (attempt := holders.get(f"{provider}|{word}")) is not None:
+                return attempt
+    return None
+
+
+def _by_reference(index: dict[str, list[Attempt]], provider: str, record: PaymentRecord, words: Sequence[str]) -> Attempt | None:
+    """Find rule 2: the attempt that declared one of the references. Declared for several, as two cards of one gateway order are:
+    one of this provider and method that has no key yet, of equal amount, else the first."""
+    found: list[Attempt] = []
+    for word in words:
+        for form in reported_forms(word):
+            for attempt in index.get(form, ()):
+                if attempt not in found:
+                    found.append(attempt)
+    if len(found) < 2:
+        return found[0] if found else None
+    amount = figure(record)
+    return min(
+        found,
+        key=lambda attempt: (
+            attempt.provider != provider,
+            not _fits(attempt.method, record.method),
+            attempt.keyed,
+            amount is None or attempt.amount_cents != amount,
+            len(attempt.id),
+            attempt.id,
+        ),
+    )
+
+
+def _only_one(attempts: Sequence[Attempt], provider: str, record: PaymentRecord, declared: int, *, stand_in: bool) -> Attempt | None:
+    """Find rule 3: the only attempt of that provider and method without a key yet, else the one of equal amount, else the first.
+
+    An attempt begun by command has no provider; it takes the first payment of its method, which confirms what a person said.
+    A stand-in does not claim an attempt for itself, so it may join one that has a key.
+    """
+    among = attempts if stand_in else attempts[:declared]
+    free = [
+        attempt
+        for attempt in among
+        if attempt.provider == provider and _fits(attempt.method, record.method) and (stand_in or not attempt.keyed)
+    ] or [attempt for attempt in attempts if attempt.by_command and attempt.method == record.method and not attempt.keyed]
+    if len(free) < 2:
+        return free[0] if free else None
+    amount = figure(record)
+    return next((attempt for attempt in free if amount is not None and attempt.amount_cents == amount), free[0])
+
+
+def _fits(declared: str, reported: str | None) -> bool:
+    return reported is None or declared in (reported, "other")
+
+
+def _add_manual(ledger: Ledger, attempts: list[Attempt]) -> None:
+    by_id = {attempt.id: attempt for attempt in attempts}
+    for command_id, money in sorted(ledger.manual_captures.items(), key=lambda item: (item[1].micros, item[0])):
+        attempt = by_id.get(money.attempt) or _holding(attempts, money.attempt)
+        if attempt is None:
+            # The attempt was one of a placement that no longer stands; the money stays.
+            attempt = by_id[money.attempt] = Attempt(money.attempt, money.method, MANUAL, money.amount_cents, by_command=True)
+            attempts.append(attempt)
+        attempt.manual.append(Capture(f"{MANUAL}:{command_id}", MANUAL, money.amount_cents, money.micros))
+
+
+def _holding(attempts: Sequence[Attempt], attempt_id: str) -> Attempt | None:
+    """Find the attempt that now holds the payment under which an attempt of its own once stood."""
+    for attempt in attempts:
+        for key, _ in attempt.records:
+            provider, _, word = key.partition("|")
+            if attempt_id == f"{provider}:{word.removeprefix('~')[3:]}":
+                return attempt
+    return None
+
+
+def _sum(attempt: Attempt) -> None:
+    """Add up per source and take the largest: two sources that tell of one payment count once (rules.md, Payments)."""
+    captures: dict[str, list[Capture]] = {}
+    gone: dict[str, list[int]] = {}
+    for key, record in attempt.records:
+        source = key.partition("|")[0]
+        if record.captured:
+            step = record.captured[-1]
+            captures.setdefault(source, []).append(Capture(key, source, step[2], step[0]))
+        if record.refunds or record.refunded or record.disputes or record.refund_pending_cents:
+            sums = gone.setdefault(source, [0, 0, 0])
+            sums[0] += refunded_of(record)
+            sums[1] += charged_back_of(record)
+            sums[2] += refund_pending_of(record)
+    if attempt.manual:
+        captures.setdefault(MANUAL, []).extend(attempt.manual)
+    if attempt.shop is not None:
+        captures.setdefault(SHOP, []).append(attempt.shop)
+    for source in sorted(captures):
+        total = sum(capture.amount_cents for capture in captures[source])
+        if total > attempt.captured_cents:
+            attempt.captured_cents = total
+            attempt.captures = captures[source]
+    for sums in gone.values():
+        attempt.refunded_cents = max(attempt.refunded_cents, sums[0])
+        attempt.charged_back_cents = max(attempt.charged_back_cents, sums[1])
+        attempt.refund_pending_cents = max(attempt.refund_pending_cents, sums[2])
+    attempt.state = _state(attempt)
+
+
+def _state(attempt: Attempt) -> str:
+    if attempt.captured_cents:
+        if attempt.net_cents <= 0:
+            return "charged_back" if attempt.charged_back_cents >= attempt.refunded_cents else "refunded"
+        return "partially_refunded" if attempt.refunded_cents else "captured"
+    live = [record.rank for _, record in attempt.records if record.ended is None]
+    if live:
+        attempt.rank = max(live)
+        return _RANKS[attempt.rank]
+    ended = [record.ended for _, record in attempt.records if record.ended is not None]
+    return max(ended)[2] if ended else "created"
+
+
+def refunded_of(record: PaymentRecord, until: tuple[int, str] | None = None) -> int:
+    """Return what went back of one payment: the refunds known by id, or the largest cumulative figure if that is more."""
+    captured = record.captured[-1][2] if record.captured else 0
+    by_id = sum(
+        captured if refund.amount_cents == ALL else refund.amount_cents
+        for refund in record.refunds.values()
+        if refund.rank == DONE and (until is None or refund.stamp <= until)
+    )
+    return max(by_id, _reached(record.refunded, until))
+
+
+def refund_pending_of(record: PaymentRecord) -> int:
+    """Return what is on its way back of one payment."""
+    by_id = sum(refund.amount_cents for refund in record.refunds.values() if refund.rank == 0 and refund.amount_cents > 0)
+    return max(by_id, record.refund_pending_cents - refunded_of(record))
+
+
+def charged_back_of(record: PaymentRecord, until: tuple[int, str] | None = None) -> int:
+    """Return what was withdrawn of one payment. A dispute that was won has given it back, as if it had never left."""
+    captured = record.captured[-1][2] if record.captured else 0
+    by_id = won = 0
+    for dispute in record.disputes.values():
+        if dispute.withdrawn is None or (until is not None and dispute.withdrawn > until):
+            continue
+        amount = dispute.withdrawn_cents if dispute.withdrawn_cents != ALL else dispute.disputed_cents
+        amount = captured if amount == ALL else amount
+        if dispute.outcome is not None and dispute.outcome[2] == "won":
+            won += amount
+        else:
+            by_id += amount
+    return max(by_id, _reached(record.charged_back, until) - won)
+
+
+def captured_of(record: PaymentRecord, until: tuple[int, str]) -> int:
+    """Return what had come under one payment key by then."""
+    return _reached(record.captured, until)
+
+
+def _reached(steps: Sequence[tuple[int, str, int]], until: tuple[int, str] | None) -> int:
+    if until is None:
+        return steps[-1][2] if steps else 0
+    return max((amount for micros, event_id, amount in steps if (micros, event_id) <= until), default=0)
