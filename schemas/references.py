@@ -1,6 +1,6 @@
 """References: the words by which other systems name an order."""
 
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from schemas.base import Identifier, Message
 
@@ -9,6 +9,7 @@ ReferenceKind = Literal[
     "external_reference", "nosso_numero", "our_number", "label_id", "tracking", "erp_order_id",
     "erp_order_number", "access_key",
 ]  # fmt: skip
+REFERENCE_KINDS: Final[tuple[str, ...]] = get_args(ReferenceKind)
 
 
 class Reference(Message):
