@@ -10,12 +10,12 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field
 
-from schemas.base import Cents, Flag, Identifier, Instant, Message, OrderNumber, PaymentMethod, Quantity, Text, Word
+from schemas.base import Cents, Flag, Identifier, Instant, Message, OrderNumber, PaymentMethod, Text, Word
 from schemas.commands import RefundLine, RefundMethod
-from schemas.facts.fiscal import FISCAL_KINDS
-from schemas.facts.payments import PAYMENT_KINDS
-from schemas.facts.shipments import SHIPMENT_KINDS, SkuQuantity, Track
-from schemas.orders import Address, Customer, Shipping
+from schemas.facts.fiscal import FISCAL_KINDS, FiscalKind
+from schemas.facts.payments import PAYMENT_KINDS, PaymentKind
+from schemas.facts.shipments import SHIPMENT_KINDS, ShipmentKind, SkuQuantity, Track
+from schemas.orders import OrderContent, PlacedOrder
 from schemas.references import Reference
 from schemas.vocabulary import (
     EXCEPTION_KINDS,
@@ -31,6 +31,8 @@ from schemas.vocabulary import (
 )
 
 Sequence = Annotated[int, Field(strict=True, ge=1)]
+
+RefundEventKind = Literal["refund.requested", "refund.done", "refund.failed"]
 
 
 class Cause(Message):
@@ -61,50 +63,11 @@ class OrderEvent(Event):
     cause: Cause
 
 
-class PlacedItem(Message):
-    """One line of a placed order."""
-
-    sku: Identifier
-    name: Text = ""
-    quantity: Quantity
-    unit_price_cents: Cents
-    virtual: Flag = False
-
-
-class PlacedPayment(Message):
-    """An attempt to pay that was there at placement. `id` is the attempt's id at the hub."""
-
-    id: Identifier
-    method: PaymentMethod | None = None
-    provider: Identifier | None = None
-    amount_cents: Cents | None = None
-    due_at: Instant | None = None
-
-
-class OrderContentEvent(OrderEvent):
-    """What an order is. Carries personal data: customer and addresses.
-
-    `adjustment_cents` is what total differs from items + shipping - discount by; it may be negative.
-    """
-
-    placed_at: Instant | None
-    historical: Flag = False
-    total_cents: Cents
-    shipping_cents: Cents = 0
-    discount_cents: Cents = 0
-    adjustment_cents: Annotated[int, Field(strict=True)] = 0
-    items: tuple[PlacedItem, ...]
-    payments: tuple[PlacedPayment, ...] = ()
-    shipping: Shipping | None = None
-    customer: Customer | None = None
-    billing_address: Address | None = None
-    shipping_address: Address | None = None
-
-
-class OrderPlacedEvent(OrderContentEvent):
-    """order.placed. Carries personal data. `parent` is the order that an edit replaced by this one."""
+class OrderPlacedEvent(OrderEvent):
+    """order.placed. Carries personal data. `parent` is the order that an edit replaced."""
 
     parent: OrderNumber | None = None
+    content: PlacedOrder
 
 
 class StatusPoint(Message):
@@ -123,10 +86,11 @@ class OrderStatusChangedEvent(OrderEvent):
     label: Text
 
 
-class OrderEditedEvent(OrderContentEvent):
-    """order.edited, of the order that was replaced. Carries personal data: the content of the new order, whose number is `child`."""
+class OrderEditedEvent(OrderEvent):
+    """order.edited, of the order that was replaced. Carries personal data. `child` is the new order."""
 
     child: OrderNumber
+    content: OrderContent
 
 
 class DocumentReference(Message):
@@ -146,24 +110,15 @@ class OrderCommentedEvent(OrderEvent):
     visible: Flag = False
 
 
-class Totals(Message):
-    """The order's money after the event."""
-
-    captured_cents: Cents
-    refunded_cents: Cents
-    charged_back_cents: Cents
-    due_cents: Cents
-
-
 class PaymentEvent(OrderEvent):
     """payment.<kind>. Figures are the source's (see the payment fact); `payment` is the attempt's id at the hub."""
 
+    kind: PaymentKind
     payment: Identifier | None = None
     provider: Identifier
     account: Identifier | None = None
     method: PaymentMethod | None = None
     payment_key: Reference | None = None
-    references: tuple[Reference, ...] = ()
     amount_cents: Cents | None = None
     cumulative_cents: Cents | None = None
     paid_cents: Cents | None = None
@@ -178,30 +133,20 @@ class PaymentEvent(OrderEvent):
     installments: int | None = None
     raw_word: Text | None = None
     reason: Text | None = None
-    totals: Totals | None = None
-
-
-class InvoicedCapture(Message):
-    """One capture that the invoice lists. `source` is the provider, manual, or the shop."""
-
-    payment: Identifier
-    method: PaymentMethod | None = None
-    source: Identifier
-    amount_cents: Cents
-    at: Instant
 
 
 class InvoiceCreatedEvent(OrderEvent):
-    """invoice.created: captured has reached what is due."""
+    """invoice.created: captured has reached what is due. `captures` are transaction keys."""
 
     invoice: Identifier
     total_cents: Cents
-    captures: tuple[InvoicedCapture, ...] = ()
+    captures: tuple[Identifier, ...] = ()
 
 
 class ShipmentEvent(OrderEvent):
     """shipment.<kind>, of one parcel."""
 
+    kind: ShipmentKind
     shipment: Identifier | None = None
     provider: Identifier
     shipment_key: Reference | None = None
@@ -219,6 +164,7 @@ class ShipmentEvent(OrderEvent):
 class RefundEvent(OrderEvent):
     """refund.requested, refund.done, refund.failed. `refund` is the refund's id at the hub; `reason` says why it failed."""
 
+    kind: RefundEventKind
     refund: Identifier
     payment: Identifier | None = None
     amount_cents: Cents
@@ -234,6 +180,7 @@ class RefundEvent(OrderEvent):
 class FiscalEvent(OrderEvent):
     """fiscal.<kind>, of one tax paper. `document` is its id at the hub."""
 
+    kind: FiscalKind
     document: Identifier | None = None
     provider: Identifier
     access_key: Identifier | None = None
@@ -251,17 +198,16 @@ class FiscalEvent(OrderEvent):
 
 
 class StockReleaseRequestedEvent(OrderEvent):
-    """stock.release_requested: these units are no longer reserved for the order. An imported one may never have taken them here."""
+    """stock.release_requested: these units are no longer reserved for the order."""
 
-    items: tuple[SkuQuantity, ...]
-    historical: Flag = False
+    lines: tuple[SkuQuantity, ...]
 
 
 class StockReturnedEvent(OrderEvent):
     """stock.returned: these units go back to stock, once per refund and line."""
 
     refund: Identifier | None = None
-    items: tuple[SkuQuantity, ...]
+    lines: tuple[SkuQuantity, ...]
 
 
 class ErpOrderExportedEvent(OrderEvent):
@@ -273,17 +219,14 @@ class ErpOrderExportedEvent(OrderEvent):
 
 
 class NotificationRequestedEvent(OrderEvent):
-    """notification.requested.<channel>.<template>. Carries personal data. `key` is the same for the same notice: send it once.
-
-    `document` is the id of what the notice is about: a payment, invoice, shipment or refund, as the template tells.
-    """
+    """notification.requested.<channel>.<template>. Carries personal data. `key` is the same for the same notice: send it once."""
 
     key: Identifier
     channel: NotificationChannel = "email"
     template: NotificationTemplate
     recipient: Text | None = None
     locale: Literal["pt-BR"] = "pt-BR"
-    document: Identifier | None = None
+    document: DocumentReference | None = None
     context: dict[str, Any] = Field(default_factory=dict, description="amounts, tracks, links for the template")
 
 
