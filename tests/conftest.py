@@ -178,12 +178,12 @@ def private_rabbit() -> Iterator[PrivateRabbit]:
 
 def migrate(url: str) -> None:
     """Bring a database to the newest schema."""
-    from hub.store import tables
+    from hub.store import schema
     from hub.store.database import Database
 
     database = Database.open(url)
     try:
-        tables.metadata.create_all(database.engine)
+        schema.upgrade(database)
     finally:
         database.dispose()
 
