@@ -9,7 +9,7 @@ from typing import Final
 
 from hub.domain.fold import DONE
 from hub.domain.ledger import ALL, Ledger, PaymentRecord, Placement
-from hub.domain.references import KEY_CODES, declared_forms, reported_forms
+from hub.domain.references import KEY_CODES, declared_forms, identity, reported_forms
 from schemas.base import PaymentMethod
 
 MANUAL: Final = "manual"
@@ -32,6 +32,7 @@ class Capture:
     source: str
     amount_cents: int
     micros: int
+    on_top_of_cents: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -76,7 +77,7 @@ def attempts_of(ledger: Ledger) -> list[Attempt]:
         attempts.extend(_declared(placement))
     declared = len(attempts)
     for attempt_id, begun in sorted(ledger.manual_attempts.items(), key=lambda item: (item[1].micros, item[0])):
-        attempts.append(Attempt(attempt_id, begun.method, MANUAL, begun.amount_cents, by_command=True))
+        attempts.append(Attempt(attempt_id, begun.method, MANUAL, by_command=True))
     if ledger.payments:
         _assign(ledger, attempts, declared)
     if ledger.manual_captures:
@@ -142,7 +143,7 @@ def _holder(holders: dict[str, Attempt], provider: str, words: Sequence[str]) ->
     """Find rule 1: the attempt that holds a payment key which this record names too."""
     if holders:
         for word in words:
-            if word[:2] in KEY_CODES and (attempt := holders.get(f"{provider}|{word}")) is not None:
+            if word[:2] in KEY_CODES and (attempt := holders.get(f"{provider}|{identity(word)}")) is not None:
                 return attempt
     return None
 
@@ -200,9 +201,11 @@ def _add_manual(ledger: Ledger, attempts: list[Attempt]) -> None:
         attempt = by_id.get(money.attempt) or _holding(attempts, money.attempt)
         if attempt is None:
             # The attempt was one of a placement that no longer stands; the money stays.
-            attempt = by_id[money.attempt] = Attempt(money.attempt, money.method, MANUAL, money.amount_cents, by_command=True)
+            attempt = by_id[money.attempt] = Attempt(money.attempt, money.method, MANUAL, by_command=True)
             attempts.append(attempt)
-        attempt.manual.append(Capture(f"{MANUAL}:{command_id}", MANUAL, money.amount_cents, money.micros))
+        attempt.manual.append(Capture(f"{MANUAL}:{command_id}", MANUAL, money.amount_cents, money.micros, money.on_top_of_cents))
+        if attempt.by_command:
+            attempt.amount_cents = (attempt.amount_cents or 0) + money.amount_cents
 
 
 def _holding(attempts: Sequence[Attempt], attempt_id: str) -> Attempt | None:
@@ -233,8 +236,11 @@ def _sum(attempt: Attempt) -> None:
         captures.setdefault(MANUAL, []).extend(attempt.manual)
     if attempt.shop is not None:
         captures.setdefault(SHOP, []).append(attempt.shop)
-    for source in sorted(captures):
+    for source in sorted(captures, key=lambda name: (name == MANUAL, name)):
         total = sum(capture.amount_cents for capture in captures[source])
+        if source == MANUAL and (beneath := sum(capture.on_top_of_cents for capture in captures[source])):
+            total += beneath
+            captures[source] = [*attempt.captures, *captures[source]]
         if total > attempt.captured_cents:
             attempt.captured_cents = total
             attempt.captures = captures[source]
@@ -279,6 +285,7 @@ def charged_back_of(record: PaymentRecord, until: tuple[int, str] | None = None)
     """Return what was withdrawn of one payment. A dispute that was won has given it back, as if it had never left."""
     captured = record.captured[-1][2] if record.captured else 0
     by_id = won = 0
+    kept = False
     for dispute in record.disputes.values():
         if dispute.withdrawn is None or (until is not None and dispute.withdrawn > until):
             continue
@@ -288,7 +295,8 @@ def charged_back_of(record: PaymentRecord, until: tuple[int, str] | None = None)
             won += amount
         else:
             by_id += amount
-    return max(by_id, _reached(record.charged_back, until) - won)
+            kept = True
+    return max(by_id, _reached(record.charged_back, until) - won) if kept else 0
 
 
 def captured_of(record: PaymentRecord, until: tuple[int, str]) -> int:

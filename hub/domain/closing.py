@@ -1,10 +1,11 @@
 """The point where an order closed because all its money had gone, and money that came after it (order-lifecycle 3.2 rule 5)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hub.domain.attempts import MANUAL, SHOP, Attempt, captured_of, charged_back_of, refunded_of
 from hub.domain.ledger import Stamp
+from hub.domain.sums import Sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class Reopening:
     attempts: tuple[str, ...]
 
 
-def reopening_of(attempts: Sequence[Attempt]) -> Reopening | None:
+def reopening_of(attempts: Sequence[Attempt], sums: Sums) -> Reopening | None:
     """Replay the money in the order of its stamps; None when nothing came after the order had closed.
 
     The replay uses what is known today: a dispute that was won never closed anything.
@@ -26,8 +27,14 @@ def reopening_of(attempts: Sequence[Attempt]) -> Reopening | None:
     for stamp in stamps:
         captured = {attempt.id: _captured(attempt, stamp) for attempt in attempts}
         if closed is None:
-            total = sum(captured.values())
-            if total and total <= sum(_gone(attempt, stamp) for attempt in attempts):
+            gone = [_gone(attempt, stamp) for attempt in attempts]
+            then = replace(
+                sums,
+                captured_cents=sum(captured.values()),
+                refunded_cents=sum(refunded for refunded, _ in gone),
+                charged_back_cents=sum(charged_back for _, charged_back in gone),
+            )
+            if then.closed:
                 closed, at_closing = stamp, captured
         elif later := tuple(name for name, amount in captured.items() if amount > at_closing[name]):
             return Reopening(closed[0], later)
@@ -49,23 +56,23 @@ def _stamps(attempts: Sequence[Attempt]) -> list[Stamp]:
 
 
 def _captured(attempt: Attempt, until: Stamp) -> int:
-    sums: dict[str, int] = {}
+    reached: dict[str, int] = {}
     for money in attempt.manual:
         if (money.micros, money.key) <= until:
-            sums[MANUAL] = sums.get(MANUAL, 0) + money.amount_cents
+            reached[MANUAL] = reached.get(MANUAL, 0) + money.amount_cents + money.on_top_of_cents
     if attempt.shop is not None and (attempt.shop.micros, attempt.shop.key) <= until:
-        sums[SHOP] = attempt.shop.amount_cents
+        reached[SHOP] = attempt.shop.amount_cents
     for key, record in attempt.records:
         source = key.partition("|")[0]
-        sums[source] = sums.get(source, 0) + captured_of(record, until)
-    return max(sums.values(), default=0)
+        reached[source] = reached.get(source, 0) + captured_of(record, until)
+    return max(reached.values(), default=0)
 
 
-def _gone(attempt: Attempt, until: Stamp) -> int:
+def _gone(attempt: Attempt, until: Stamp) -> tuple[int, int]:
     refunded: dict[str, int] = {}
     charged_back: dict[str, int] = {}
     for key, record in attempt.records:
         source = key.partition("|")[0]
         refunded[source] = refunded.get(source, 0) + refunded_of(record, until)
         charged_back[source] = charged_back.get(source, 0) + charged_back_of(record, until)
-    return max(refunded.values(), default=0) + max(charged_back.values(), default=0)
+    return max(refunded.values(), default=0), max(charged_back.values(), default=0)

@@ -13,16 +13,19 @@ class NewAttempt(Message):
     entry: Literal["new_attempt"] = "new_attempt"
     id: Identifier
     method: PaymentMethod
-    amount_cents: Cents | None = None
 
 
 class ManualCapture(Message):
-    """Money that a person says has come, as one more figure of the source `manual` of that attempt."""
+    """Money that a person says has come on an attempt: one more payment of the source `manual`.
+
+    Sources are compared, not added up. Money that comes on top of what a provider has told of the attempt already says so.
+    """
 
     entry: Literal["manual_capture"] = "manual_capture"
     attempt: Identifier
     method: PaymentMethod
     amount_cents: Cents
+    on_top_of_cents: Cents = 0
 
 
 class CancelRecord(Message):

@@ -7,6 +7,7 @@ from typing import Any, Final
 from hub.domain.attempts import Attempt
 from hub.domain.closing import Reopening
 from hub.domain.ledger import Dispute, Ledger, Placement, from_micros
+from hub.domain.sums import Sums
 
 ORDER: Final = "order"
 """Key of an exception that an order has at most once."""
@@ -38,34 +39,11 @@ class ExceptionView:
     resolve_with: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
-    """The sums of one order."""
-
-    due_cents: int
-    captured_cents: int
-    refunded_cents: int
-    charged_back_cents: int
-    tolerance_cents: int
-
-    @property
-    def net_cents(self) -> int:
-        """What is left; may be below zero while a capture is still to be told."""
-        return self.captured_cents - self.refunded_cents - self.charged_back_cents
-
-    @property
-    def paid(self) -> bool:
-        """Whether captured has reached due. An order that costs nothing is paid when it is placed."""
-        if self.due_cents == 0:
-            return True
-        return self.captured_cents > 0 and self.captured_cents + self.tolerance_cents >= self.due_cents
-
-
 def exceptions_of(
-    ledger: Ledger, attempts: Sequence[Attempt], money: Money, base_state: str, reopening: Reopening | None
+    ledger: Ledger, attempts: Sequence[Attempt], sums: Sums, base_state: str, reopening: Reopening | None
 ) -> tuple[ExceptionView, ...]:
     """Compute the open exceptions, sorted by kind and key."""
-    found = [*_of_money(money, base_state, reopening), *_of_attempts(attempts, base_state)]
+    found = [*_of_money(sums, base_state, reopening), *_of_attempts(attempts, base_state)]
     if ledger.rivals and ledger.placement is not None:
         found.append(_conflict(ledger.placement, ledger))
     for event_id, word in ledger.unknown.items():
@@ -80,26 +58,26 @@ def _opened(kind: str, key: str, detail: dict[str, Any]) -> ExceptionView:
     return ExceptionView(kind, key, detail, RESOLVE_WITH[kind])
 
 
-def _of_money(money: Money, base_state: str, reopening: Reopening | None) -> Iterator[ExceptionView]:
-    due, captured, refunded = money.due_cents, money.captured_cents, money.refunded_cents
+def _of_money(sums: Sums, base_state: str, reopening: Reopening | None) -> Iterator[ExceptionView]:
+    due, captured, refunded = sums.due_cents, sums.captured_cents, sums.refunded_cents
     if refunded > captured:
         kind = "over_refunded" if captured else "refund_before_paid"
         yield _opened(kind, ORDER, {"captured_cents": captured, "refunded_cents": refunded, "surplus_cents": refunded - captured})
     if not captured:
         return
-    net = money.net_cents
-    sums = {"due_cents": due, "captured_cents": captured, "net_cents": net}
+    net = sums.net_cents
+    known = {"due_cents": due, "captured_cents": captured, "net_cents": net}
     if base_state == "canceled":
         if net > 0:
-            yield _opened("paid_after_cancel", ORDER, sums)
+            yield _opened("paid_after_cancel", ORDER, known)
         return
     if reopening is not None and net > 0:
         closed_at = from_micros(reopening.closed_micros).isoformat()
-        yield _opened("paid_after_close", ORDER, {**sums, "closed_at": closed_at, "payments": list(reopening.attempts)})
+        yield _opened("paid_after_close", ORDER, {**known, "closed_at": closed_at, "payments": list(reopening.attempts)})
     if base_state == "pending_payment":
-        yield _opened("underpaid", ORDER, {**sums, "missing_cents": due - captured})
-    elif net > due + money.tolerance_cents:
-        yield _opened("overpaid", ORDER, {**sums, "surplus_cents": net - due})
+        yield _opened("underpaid", ORDER, {**known, "missing_cents": due - captured})
+    elif net > due + sums.tolerance_cents:
+        yield _opened("overpaid", ORDER, {**known, "surplus_cents": net - due})
 
 
 def _of_attempts(attempts: Sequence[Attempt], base_state: str) -> Iterator[ExceptionView]:

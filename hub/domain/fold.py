@@ -27,7 +27,7 @@ from hub.domain.ledger import (
     reach,
     to_micros,
 )
-from hub.domain.references import BARE, STAND_IN_CODES, coded
+from hub.domain.references import BARE, STAND_IN_CODES, coded, identity
 from schemas.facts import Fact, OrderFact, PaymentFact
 from schemas.orders import DeclaredPayment, OrderRules, PlacedOrder
 
@@ -44,7 +44,6 @@ _OUTCOMES: Final[Mapping[str, str]] = {"payment.chargeback_won": "won", "payment
 
 _REASON_CODE: Final = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _WORD_LIMIT: Final = 60
-_HASH_LENGTH: Final = 32
 
 
 def apply_fact(ledger: Ledger, fact: Fact, source: str) -> None:
@@ -69,9 +68,9 @@ def apply_decision(ledger: Ledger, decision: Decision) -> None:
         key = decision.command_id if index == 0 else f"{decision.command_id}:{index}"
         match entry:
             case NewAttempt():
-                ledger.manual_attempts[entry.id] = ManualAttempt(micros, entry.method, entry.amount_cents)
+                ledger.manual_attempts[entry.id] = ManualAttempt(micros, entry.method)
             case ManualCapture():
-                ledger.manual_captures[key] = ManualMoney(micros, entry.attempt, entry.method, entry.amount_cents)
+                ledger.manual_captures[key] = ManualMoney(micros, entry.attempt, entry.method, entry.amount_cents, entry.on_top_of_cents)
             case CancelRecord():
                 _cancel(ledger, Cancellation(micros, decision.command_id, entry.reason, decision.kind))
 
@@ -84,11 +83,11 @@ def record_key(fact: PaymentFact) -> str:
     """
     provider = fact.provider.replace("|", "/")
     if fact.payment_key is not None:
-        return f"{provider}|{coded(fact.payment_key)}"
+        return f"{provider}|{identity(coded(fact.payment_key))}"
     words = {word[:2]: word for word in sorted((coded(reference) for reference in fact.references), reverse=True)}
     for code in STAND_IN_CODES:
         if code in words:
-            return f"{provider}|~{words[code]}"
+            return f"{provider}|~{identity(words[code])}"
     if fact.kind == "payment.captured":
         return f"{provider}|~ev:{fact.event_id}"
     return f"{provider}|~me:{fact.method or ''}"
@@ -134,7 +133,7 @@ def _placement(fact: OrderFact, order: PlacedOrder) -> Placement:
     return Placement(
         to_micros(order.placed_at),
         fact.event_id,
-        (fact.content_hash or _content_hash(order))[:_HASH_LENGTH],
+        fact.content_hash or _content_hash(order),
         order.total_cents,
         order.shipping.amount_cents,
         order.discount_cents,
@@ -150,7 +149,7 @@ def _rules(rules: OrderRules) -> Rules:
 
 
 def _content_hash(order: PlacedOrder) -> str:
-    return hashlib.sha256(orjson.dumps(order.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return hashlib.sha256(orjson.dumps(order.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
 def _declared(payment: DeclaredPayment) -> Declared:
@@ -206,9 +205,14 @@ def _learn(record: PaymentRecord, fact: PaymentFact, key: str) -> None:
         known = record.method
         if known is None or (method == "other", method) < (known == "other", known):
             record.method = method
-    if fact.references:
-        words = {coded(reference) for reference in fact.references if reference.kind != "order_number"}
-        words.discard(key.partition("|")[2].removeprefix("~"))
+    references = fact.references
+    if fact.payment_key is not None and fact.payment_key.kind == "nosso_numero":
+        references = (*references, fact.payment_key)
+    if references:
+        words = {coded(reference) for reference in references if reference.kind != "order_number"}
+        own = key.partition("|")[2].removeprefix("~")
+        if not own.startswith("nn:"):  # The key has lost its left zeros; as a reference it is shown with them.
+            words.discard(own)
         if not words.issubset(record.references):
             record.references = tuple(sorted(words.union(record.references)))
 
@@ -280,7 +284,8 @@ def _merge_dispute(record: PaymentRecord, fact: PaymentFact, stamp: Stamp) -> No
     if dispute is None:
         dispute = record.disputes[fact.dispute_id or ""] = Dispute()
     outcome = _OUTCOMES.get(fact.kind)
-    amount = ALL if fact.amount_cents is None else fact.amount_cents
+    unnamed = ALL if fact.cumulative_cents is None else 0
+    amount = unnamed if fact.amount_cents is None else fact.amount_cents
     if outcome is None:
         dispute.opened = stamp if dispute.opened is None else min(dispute.opened, stamp)
     else:

@@ -16,9 +16,9 @@ from schemas.vocabulary import RejectionCode
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The command is done by folding this decision; a query has none."""
+    """The command is done by folding this decision. That of a query has no entries and needs no log row."""
 
-    decision: Decision | None
+    decision: Decision
     result: dict[str, Any] = field(default_factory=dict)
     message: str = ""
 
@@ -94,7 +94,7 @@ def judge(ledger: Ledger, view: View, command: Command, *, now: datetime, comman
             entries = (CancelRecord(reason="operator"),)
             return Accepted(by.decision(entries, notify=form.notify, visible=form.visible), message="canceled")
         case _:
-            return Accepted(None)
+            return Accepted(by.decision((), notify=None, visible=None))
 
 
 def _refusal(code: str, view: View) -> str:
@@ -122,14 +122,14 @@ def _approve(ledger: Ledger, view: View, form: ApproveOrder, by: _By) -> Judgeme
         method = form.method or _last_method(view)
         attempt_id = f"m{len(ledger.manual_attempts) + 1}"
         entries = (
-            NewAttempt(id=attempt_id, method=method, amount_cents=amount),
+            NewAttempt(id=attempt_id, method=method),
             ManualCapture(attempt=attempt_id, method=method, amount_cents=amount),
         )
     else:
-        # Sources are not added up but compared, so the hand's figure must pass what a provider has told of this attempt already.
-        by_hand = sum(money.amount_cents for money in ledger.manual_captures.values() if money.attempt == attempt.id)
+        manual = [money for money in ledger.manual_captures.values() if money.attempt == attempt.id]
+        by_hand = sum(money.amount_cents + money.on_top_of_cents for money in manual)
         attempt_id, method = attempt.id, attempt.method
-        entries = (ManualCapture(attempt=attempt_id, method=method, amount_cents=attempt.captured_cents - by_hand + amount),)
+        entries = (ManualCapture(attempt=attempt_id, method=method, amount_cents=amount, on_top_of_cents=attempt.captured_cents - by_hand),)
     left = missing - amount
     result = {"payment": attempt_id, "method": method, "amount_cents": amount, "remaining_cents": left}
     decision = by.decision(entries, notify=form.notify, visible=form.visible)

@@ -174,16 +174,16 @@ class ManualAttempt(NamedTuple):
 
     micros: int
     method: PaymentMethod
-    amount_cents: int | None
 
 
 class ManualMoney(NamedTuple):
-    """A capture by command."""
+    """A capture by command; `on_top_of_cents` is what other sources had told of the attempt by then."""
 
     micros: int
     attempt: str
     method: PaymentMethod
     amount_cents: int
+    on_top_of_cents: int
 
 
 class UnknownWord(NamedTuple):

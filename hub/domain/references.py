@@ -35,16 +35,16 @@ STAND_IN_CODES: Final = (*KEY_CODES, "tx", "gi", "gc", "xr", "un")
 
 
 def coded(reference: Reference) -> str:
-    """Write a reference as the ledger keeps it. Left zeros of a nosso número do not count, so they go here, once."""
-    kind = reference.kind
-    if kind == "nosso_numero":
-        return "nn:" + _without_zeros(reference.value)
-    return f"{CODES[kind]}:{reference.value}"
+    """Write a reference as the ledger keeps it."""
+    return f"{CODES[reference.kind]}:{reference.value}"
 
 
-def _without_zeros(value: str) -> str:
-    bank, colon, digits = value.rpartition(":")
-    return f"{bank}{colon}{digits.lstrip('0')}"
+def identity(word: str) -> str:
+    """Return the word by which a payment key is told from others: left zeros of a nosso número do not count."""
+    if not word.startswith("nn:"):
+        return word
+    bank, colon, digits = word[3:].rpartition(":")
+    return f"nn:{bank}{colon}{digits.lstrip('0')}"
 
 
 def decoded(word: str) -> tuple[str, str]:
@@ -67,7 +67,8 @@ def declared_forms(word: str) -> Iterator[str]:
 
 def reported_forms(word: str) -> Iterator[str]:
     """Yield what a reference of a fact looks for; kinds do not count, values do (rules.md, Payments, rule 2)."""
-    value = word[3:]
-    yield value
+    yield word[3:]
     if word.startswith("nn:"):
-        yield "#" + value.rpartition(":")[2]
+        bare = identity(word)[3:]
+        yield bare
+        yield "#" + bare.rpartition(":")[2]

@@ -16,13 +16,14 @@ from hub.domain.attempts import (
     refunded_of,
 )
 from hub.domain.closing import reopening_of
-from hub.domain.exceptions import ExceptionView, Money, exceptions_of
+from hub.domain.exceptions import ExceptionView, exceptions_of
 from hub.domain.fold import DONE
 from hub.domain.guards import allowed_actions, column_of
 from hub.domain.labels import DEFAULT_STATUS, STATUS_LABELS
 from hub.domain.ledger import ALL, Ledger, Line, PaymentRecord, Placement, Rules, from_micros
 from hub.domain.money import spread
-from hub.domain.references import decoded
+from hub.domain.references import BARE, KINDS, decoded
+from hub.domain.sums import Sums
 from schemas.base import PaymentMethod
 
 __all__ = [
@@ -187,17 +188,17 @@ def view(ledger: Ledger) -> View:
         refund_pending += attempt.refund_pending_cents
     rules = Rules() if placement is None else placement.rules
     total = 0 if placement is None else placement.total_cents
-    money = Money(total, captured, refunded, charged_back, rules.amount_tolerance_cents)
-    net = money.net_cents
-    reopening = reopening_of(attempts) if captured and refunded + charged_back else None
+    sums = Sums(total, captured, refunded, charged_back, rules.amount_tolerance_cents, rules.close_on_full_refund)
+    net = sums.net_cents
+    reopening = reopening_of(attempts, sums) if captured and refunded + charged_back else None
 
-    base = _base_state(ledger, placement, attempts, money, rules)
+    base = _base_state(ledger, placement, attempts, sums)
     dispute_open = _dispute_open(ledger)
     # An unpaid order has nothing to hold back, a canceled one never leaves canceled: there a dispute is a flag only.
     held = dispute_open and base in ("processing", "complete", "closed") and _unshipped_units(placement) > 0
     state = "holded" if held else base
     status = DEFAULT_STATUS[state]
-    exceptions = exceptions_of(ledger, attempts, money, base, reopening)
+    exceptions = exceptions_of(ledger, attempts, sums, base, reopening)
     lines, adjustment = _lines(placement)
     cancellation = ledger.cancellation
     return View(
@@ -211,7 +212,7 @@ def view(ledger: Ledger) -> View:
         status=status,
         label=STATUS_LABELS[status],
         base_state=base,
-        payment_state=_payment_state(attempts, money, placed=placement is not None),
+        payment_state=_payment_state(attempts, sums, placed=placement is not None),
         fulfilment_state="none",
         fiscal_state="none",
         hold_reasons=("dispute",) if held else (),
@@ -241,7 +242,7 @@ def view(ledger: Ledger) -> View:
         attention=(),
         cancel=None if cancellation is None else CancelView(from_micros(cancellation.micros), cancellation.reason, cancellation.by),
         dispute_open=dispute_open,
-        paid=placement is not None and money.paid,
+        paid=placement is not None and sums.paid,
         # Money that came after the order had closed waits for a person before anything is made of it.
         invoice_due=base in ("processing", "complete") and (net > 0 or total == 0) and reopening is None,
         allowed_actions=allowed_actions(column_of(state, "none"), captured),
@@ -250,25 +251,23 @@ def view(ledger: Ledger) -> View:
     )
 
 
-def _base_state(ledger: Ledger, placement: Placement | None, attempts: Sequence[Attempt], money: Money, rules: Rules) -> str:
+def _base_state(ledger: Ledger, placement: Placement | None, attempts: Sequence[Attempt], sums: Sums) -> str:
     """Apply order-lifecycle 3.2, first rule that matches; rule 2, the hold, lies over the rest."""
     if ledger.cancellation is not None:
         return "canceled"
     if placement is None:
         return "new"
-    if money.captured_cents == 0:
-        return "complete" if money.due_cents == 0 and _all_virtual(placement) else _unpaid_state(attempts, money)
-    if money.net_cents <= 0:
-        # A shop may keep an order open that it paid back of its own will; money taken from it, or never complete, ends the order.
-        if rules.close_on_full_refund or not money.paid or money.charged_back_cents >= money.refunded_cents:
-            return "closed"
-    elif not money.paid:
+    if sums.captured_cents == 0:
+        return "complete" if sums.due_cents == 0 and _all_virtual(placement) else _unpaid_state(attempts, sums)
+    if sums.closed:
+        return "closed"
+    if not sums.paid:
         return "pending_payment"
     return "complete" if _all_virtual(placement) else "processing"
 
 
-def _unpaid_state(attempts: Sequence[Attempt], money: Money) -> str:
-    if money.due_cents == 0:
+def _unpaid_state(attempts: Sequence[Attempt], sums: Sums) -> str:
+    if sums.due_cents == 0:
         return "processing"
     live = [attempt for attempt in attempts if attempt.live]
     best = max((attempt.rank for attempt in live), default=0)
@@ -279,18 +278,18 @@ def _unpaid_state(attempts: Sequence[Attempt], money: Money) -> str:
     return "new"
 
 
-def _payment_state(attempts: Sequence[Attempt], money: Money, *, placed: bool) -> str:
-    if money.captured_cents == 0:
-        return "paid" if placed and money.due_cents == 0 else _best_attempt(attempts)
-    net = money.net_cents
+def _payment_state(attempts: Sequence[Attempt], sums: Sums, *, placed: bool) -> str:
+    if sums.captured_cents == 0:
+        return "paid" if placed and sums.due_cents == 0 else _best_attempt(attempts)
+    net = sums.net_cents
     if net <= 0:
-        return "charged_back" if money.charged_back_cents >= money.refunded_cents else "refunded"
-    if not money.paid:
+        return "charged_back" if sums.charged_back_cents >= sums.refunded_cents else "refunded"
+    if not sums.paid:
         return "partially_paid"
-    if net > money.due_cents + money.tolerance_cents:
+    if net > sums.due_cents + sums.tolerance_cents:
         return "overpaid"
-    gone = money.refunded_cents + money.charged_back_cents
-    return "partially_refunded" if gone and net < money.due_cents else "paid"
+    gone = sums.refunded_cents + sums.charged_back_cents
+    return "partially_refunded" if gone and net < sums.due_cents else "paid"
 
 
 def _best_attempt(attempts: Sequence[Attempt]) -> str:
@@ -342,12 +341,16 @@ def _attempt_view(attempt: Attempt) -> AttemptView:
         last = max(last, attempt.shop.micros)
     for key, record in attempt.records:
         last = max(last, _last_heard(record))
-        word = key.partition("|")[2]
-        if not word.startswith("~"):
+        word = key.partition("|")[2].removeprefix("~")
+        if word[:2] in KINDS and not word.startswith("nn:"):
             words[word] = None
         words.update(dict.fromkeys(record.references))
         if record.due_micros is not None and record.ended is None and (due is None or record.due_micros > due):
             due = record.due_micros
+    if attempt.records:
+        # Once a source has said what a bare reference is, it need not stand twice.
+        said = {word[3:] for word in words if word[:2] != BARE}
+        words = {word: None for word in words if word[:2] != BARE or word[3:] not in said}
     return AttemptView(
         attempt.id,
         attempt.method,
