@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from hub.domain.decisions import Decision
 from hub.domain.effects import Cause
 from hub.domain.fold import apply_decision
 from hub.domain.judge import Accepted, NoOp, Rejected, judge
@@ -55,15 +56,15 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
             return _rejected(work, prepared, command, state, code, message)
         case NoOp(message=message, result=result):
             body = _body(command, "no_op", state, message=message, result=dict(result))
-        case Accepted():
-            _apply(work, prepared, command, state, verdict, user.name)
+        case Accepted(decision=decision):
+            if decision is not None:
+                _apply(work, prepared, command, state, decision, user.name)
             body = _body(command, "accepted", state, message=verdict.message, result=dict(verdict.result))
     _remember(work, prepared, command, payload, body)
     return Outcome("replied", f"{command.name} {body['outcome']}", (state.number,), _reply(prepared, body))
 
 
-def _apply(work: "UnitOfWork", prepared: Prepared, command: Command, state: OrderState, verdict: Accepted, user: str | None) -> None:
-    decision = verdict.decision
+def _apply(work: "UnitOfWork", prepared: Prepared, command: Command, state: OrderState, decision: Decision, user: str | None) -> None:
     before = state.view
     apply_decision(state.ledger, decision)
     changed = state.refresh()
@@ -147,7 +148,7 @@ def unreadable_reply(prepared: Prepared) -> Reply | None:
     except orjson.JSONDecodeError:
         document = None
     known = legible_envelope(document)
-    body = {
+    body: dict[str, Any] = {
         "id": known.id,
         "command": known.command,
         "order": known.order,

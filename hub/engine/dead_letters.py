@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import orjson
 from sqlalchemy import Connection
+from sqlalchemy.engine import RowMapping
 
 from hub.engine.deliveries import COMMANDS_KEY, Delivery
 from hub.engine.headers import kept_headers
@@ -69,7 +70,7 @@ def letter(
     }
 
 
-def orphan_letter(row: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+def orphan_letter(row: Mapping[str, Any] | RowMapping, at: datetime) -> dict[str, Any]:
     """Describe a parked fact whose order never came: its body is the canonical fact, its source a header."""
     headers = {**(orjson.loads(row["headers"]) if row["headers"] else {}), CANONICAL_HEADER: row["source"]}
     body = str(row["body"]).encode()

@@ -1,14 +1,15 @@
 """The JSON of one order (contract.md): what `hub orders show --json`, the reply of order.get and replay give."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Table, select
+from sqlalchemy.engine import RowMapping
 
 from hub.domain.ledger import load
-from hub.domain.view import View, view
+from hub.domain.view import AttemptView, View, view
 from hub.engine.timeline import describe_entry
 from hub.store.tables import (
     comments,
@@ -25,6 +26,7 @@ from hub.store.tables import (
     shipments,
     transactions,
 )
+from schemas.references import REFERENCE_KINDS
 
 
 def _rows(connection: Connection, table: Table, number: str, *order_by: str) -> list[dict[str, Any]]:
@@ -34,7 +36,7 @@ def _rows(connection: Connection, table: Table, number: str, *order_by: str) -> 
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
-def _pick(row: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+def _pick(row: Mapping[str, Any] | RowMapping, names: Iterable[str]) -> dict[str, Any]:
     return {name: _plain(row[name]) for name in names}
 
 
@@ -121,18 +123,13 @@ def _items(connection: Connection, number: str) -> list[dict[str, Any]]:
 
 
 def _payments(connection: Connection, number: str, now: View) -> list[dict[str, Any]]:
-    scopes = {
-        (one["kind"], one["value"]): one["scope"] for one in _rows(connection, order_references, number) if one["kind"] != "order_number"
-    }
+    held = [one for one in _rows(connection, order_references, number, "kind", "value") if one["kind"] != "order_number"]
     return [
         {
             "id": one.id,
             "method": one.method,
             "provider": one.provider,
-            "references": [
-                {"kind": item.kind, "value": item.value, "scope": scopes.get((item.kind, item.value), one.provider)}
-                for item in one.references
-            ],
+            "references": _references(one, held),
             "state": one.state,
             "captured_cents": one.captured_cents,
             "amount_cents": one.amount_cents,
@@ -142,6 +139,20 @@ def _payments(connection: Connection, number: str, now: View) -> list[dict[str, 
         }
         for one in now.attempts
     ]
+
+
+def _references(attempt: AttemptView, held: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Name an attempt's references with their scopes; a bare one stands under the kinds it was registered with."""
+    values = {item.value for item in attempt.references}
+    found = [_pick(one, ("kind", "value", "scope")) for one in held if one["value"] in values]
+    named = {(one["kind"], one["value"]) for one in found}
+    # What the order has only learned of is not bound to it when another order claims it too.
+    found += [
+        {"kind": item.kind, "value": item.value, "scope": attempt.provider}
+        for item in attempt.references
+        if item.kind in REFERENCE_KINDS and (item.kind, item.value) not in named
+    ]
+    return found
 
 
 def _shipments(connection: Connection, number: str) -> list[dict[str, Any]]:

@@ -42,5 +42,5 @@ def personal_row(order: PlacedOrder) -> dict[str, Any]:
         "phone": customer.phone,
         "billing_address": _address(billing),
         "shipping_address": _address(shipping),
-        "search": searchable(customer.name, billing and billing.name, shipping and shipping.name, customer.email),
+        "search": searchable(customer.name, billing.name if billing else None, shipping.name if shipping else None, customer.email),
     }

@@ -22,7 +22,7 @@ from hub.domain.ledger import FOLD_VERSION
 from hub.domain.view import View, view
 from hub.engine import commands, rows
 from hub.engine.dead_letters import dead_letter_row, insert_dead_letters
-from hub.engine.deliveries import COMMANDS_KEY, Outcome
+from hub.engine.deliveries import COMMANDS_KEY, Outcome, OutcomeKind
 from hub.engine.headers import kept_headers
 from hub.engine.order_state import OrderState, OutboxRow, instant_text, shard_of
 from hub.engine.personal import personal_row
@@ -171,8 +171,8 @@ class UnitOfWork:
         for row in self.references.values():
             numbers.update(row.claims)
         for prepared in batch:
-            if prepared.command is not None and prepared.command.order is not None:
-                numbers.add(prepared.command.order)
+            if prepared.command is not None and prepared.command.envelope.order is not None:
+                numbers.add(prepared.command.envelope.order)
             numbers.update(item.placed.number for item in prepared.facts if item.placed is not None)
         for number, row_found in rows.lock_orders(self.connection, numbers).items():
             self.orders[number] = OrderState.opened(row_found)
@@ -202,7 +202,7 @@ class UnitOfWork:
                 parked += 1
             else:
                 touched.append(number)
-        kind = "dead_letter" if prepared.deaths else ("applied" if touched else "parked")
+        kind: OutcomeKind = "dead_letter" if prepared.deaths else ("applied" if touched else "parked")
         detail = f"{len(touched)} applied, {parked} parked, {len(prepared.deaths)} unreadable" if parked or prepared.deaths else ""
         return Outcome(kind, detail, tuple(dict.fromkeys(touched)))
 
@@ -298,6 +298,10 @@ class UnitOfWork:
             cause = Cause(fact.kind, item.source, fact.event_id, fact.occurred_at, None, fact)
             quiet = self._redriven and fact.occurred_at < at - _QUIET_AFTER
             events = self.publish(state, before, state.view, cause, at, quiet=quiet)
+            for event in events:
+                if item.placed is not None and event.routing_key == fact.kind:
+                    # One of the few events that carry the whole order, personal data included; the ledger never saw that.
+                    event.body["content"] = item.placed.model_dump(mode="json", exclude_none=True)
         if item.placed is not None:
             self._place_rows(state, item)
         self.log(
