@@ -1,11 +1,11 @@
 """Taking personal data out of an order before it reaches the fold and the log (rules.md, Personal data)."""
 
 import hashlib
-import unicodedata
 from typing import Any
 
 import orjson
 
+from hub.store.folding import folded
 from schemas.orders import Address, Customer, PlacedOrder
 
 
@@ -21,9 +21,7 @@ def without_personal_data(order: PlacedOrder) -> PlacedOrder:
 
 def searchable(*words: str | None) -> str:
     """Fold accents and case, for the search column that serves both dialects."""
-    joined = " ".join(word for word in words if word)
-    decomposed = unicodedata.normalize("NFKD", joined)
-    return "".join(ch for ch in decomposed if not unicodedata.combining(ch)).casefold()
+    return folded(" ".join(word for word in words if word))
 
 
 def _address(address: Address | None) -> str | None:
