@@ -1,0 +1,1 @@
+"""RabbitMQ: topology, subscribers, relay, retries, archiver, and the process that runs them."""
