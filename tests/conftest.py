@@ -54,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Take no setting of the developer's shell into the tests; refuse servers of the user that are in use."""
     for name in [name for name in os.environ if name.startswith("HUB_") and not name.startswith(("HUB_TEST", "HUB_PROOF"))]:
         del os.environ[name]
+    os.environ["HUB_ENV_FILE"] = ""  # nor the .env of whoever runs the hub in this folder
     if _is_worker(config):
         return
     amqp, database = os.environ.get(AMQP_VARIABLE), os.environ.get(DATABASE_VARIABLE)
@@ -297,3 +298,12 @@ def private_postgres() -> Iterator[PrivatePostgres]:
     _ensure_servers()
     with PrivatePostgres() as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def _engines_closed() -> Iterator[None]:
+    """Close the engines a test has opened, also when it failed."""
+    yield
+    from tests.world import close_engines
+
+    close_engines()

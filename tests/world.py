@@ -17,6 +17,7 @@ from hub.store.database import Database
 from tests.traffic import Message
 
 NOW: Final = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+_opened: Final[list[Engine]] = []
 
 
 def registered() -> dict[str, Adapter]:
@@ -35,7 +36,15 @@ def open_engine(url: str, *, now: datetime = NOW, **values: Any) -> Engine:
     database = Database.open(url)
     if schema.current(database) is None:
         schema.upgrade(database)
-    return Engine(database, registered(), settings(**values), clock=lambda: now)
+    engine = Engine(database, registered(), settings(**values), clock=lambda: now)
+    _opened.append(engine)
+    return engine
+
+
+def close_engines() -> None:
+    """Close what open_engine has opened; a fixture calls it after each test."""
+    while _opened:
+        _opened.pop().database.dispose()
 
 
 def delivery(message: Message, *, at: datetime | None = None, headers: dict[str, object] | None = None) -> Delivery:

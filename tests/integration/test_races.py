@@ -40,11 +40,6 @@ def _race(url: str, workloads: Sequence[Sequence[Message]], *, caps: Callable[[]
     return engines, outcomes
 
 
-def _close(engines: Sequence[Engine]) -> None:
-    for engine in engines:
-        engine.database.dispose()
-
-
 @pytest.mark.proof
 def test_no_fact_is_stranded_when_it_races_its_order(database_url: str, sized: Callable[[int, int], int]) -> None:
     count = sized(200, 1000)
@@ -58,7 +53,6 @@ def test_no_fact_is_stranded_when_it_races_its_order(database_url: str, sized: C
     assert query(engines[0], "SELECT count(*) FROM parked_facts") == [(0,)]
     assert query(engines[0], "SELECT count(*) FROM dead_letters") == [(0,)]
     assert verify(engines[0].database).findings == []
-    _close(engines)
 
 
 @pytest.mark.proof
@@ -73,7 +67,6 @@ def test_a_storm_of_repeats_in_opposite_orders_deadlocks_nobody(database_url: st
     assert ledgers(engines[0]) == ledgers(alone)
     assert open_exceptions(engines[0]) == open_exceptions(alone)
     assert verify(engines[0].database).findings == []
-    _close(engines)
 
 
 def test_two_orders_claiming_one_reference_park_its_facts_and_tell_both(any_database_url: str) -> None:
@@ -88,4 +81,3 @@ def test_two_orders_claiming_one_reference_park_its_facts_and_tell_both(any_data
     }
     assert query(engine, "SELECT count(*) FROM parked_facts") == [(1,)]
     assert verify(engine.database).findings == []
-    _close([engine])

@@ -28,7 +28,6 @@ def test_any_arrival_order_ends_in_the_same_ledgers_and_open_exceptions(sized: C
         found = (ledgers(engine), open_exceptions(engine))
         reference = reference or found
         assert found == reference
-        engine.database.dispose()
 
 
 @pytest.mark.proof
