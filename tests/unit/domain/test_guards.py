@@ -1,0 +1,218 @@
+"""Commands by state (order-lifecycle 3.3): one row per command in scope, one cell per column."""
+
+from typing import Any
+
+import pytest
+
+from hub.domain.guards import COLUMNS
+from hub.domain.judge import Accepted, NoOp, Rejected
+from schemas.facts import Fact
+from tests.unit.domain.orders import TOTAL, VIRTUAL, Story, boleto, canceled, card, kinds, payment, pix, pix_paid, placed, story
+
+PAID = [placed(pix()), pix_paid()]
+
+COLUMN_FACTS: dict[str, list[Fact]] = {
+    "N": [placed(pix())],
+    "PP": [placed(boleto()), payment("pending", key="nosso_numero=237:12345678", provider="cnab")],
+    "PP, partly paid": [placed(pix()), pix_paid(amount=8000)],
+    "PR": [placed(card()), payment("in_review", key="charge_id=c", provider="pagarme")],
+    "PG": PAID,
+    "PG, free of charge": [placed(total_cents=0)],
+    "CP": [placed(pix(), items=VIRTUAL), pix_paid()],
+    "CL": [*PAID, payment("refunded", 30, cumulative_cents=TOTAL)],
+    "CA": [placed(pix()), canceled()],
+    "CA, paid": [*PAID, canceled()],
+    "H": [*PAID, payment("chargeback_opened", 30)],
+    "H, nothing left": [*PAID, payment("chargeback_opened", 30, funds_withdrawn=True)],
+}
+
+CELLS: dict[str, dict[str, str]] = {
+    "order.get": dict.fromkeys(COLUMN_FACTS, "ok"),
+    "order.approve": {
+        "N": "processing",
+        "PP": "processing",
+        "PP, partly paid": "processing",
+        "PR": "E:in_payment_review",
+        "PG": "E:already_paid",
+        "PG, free of charge": "E:already_paid",
+        "CP": "E:already_paid",
+        "CL": "E:order_closed",
+        "CA": "E:order_canceled",
+        "CA, paid": "E:order_canceled",
+        "H": "E:order_held",
+        "H, nothing left": "E:order_held",
+    },
+    "order.cancel": {
+        "N": "canceled",
+        "PP": "canceled",
+        "PP, partly paid": "E:cancel_requires_refund",
+        "PR": "E:in_payment_review",
+        "PG": "E:cancel_requires_refund",
+        "PG, free of charge": "E:cancel_requires_refund",
+        "CP": "E:cancel_requires_refund",
+        "CL": "E:order_closed",
+        "CA": "=",
+        "CA, paid": "=",
+        "H": "E:order_held",
+        "H, nothing left": "E:order_held",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "column", "cell"), [(command, column, cell) for command, cells in CELLS.items() for column, cell in cells.items()]
+)
+def test_a_command_in_a_state(command: str, column: str, cell: str) -> None:
+    order = story(*COLUMN_FACTS[column])
+    offered = command in order.view.allowed_actions
+    before, published = order.view, len(order.events)
+    verdict = order.ask(command)
+    match verdict:
+        case Rejected(code=code):
+            assert cell == f"E:{code}"
+        case NoOp():
+            assert cell == "="
+        case Accepted():
+            assert cell == ("ok" if verdict.decision.entries == () else order.view.state)
+    assert offered == isinstance(verdict, Accepted)
+    if not offered:
+        assert (order.view, len(order.events)) == (before, published)
+
+
+def test_every_column_in_reach_is_tried() -> None:
+    assert {name.split(",")[0] for name in COLUMN_FACTS} == set(COLUMNS) - {"PS"}
+
+
+def test_actions_are_listed_in_a_stable_order() -> None:
+    assert story(placed(pix())).view.allowed_actions == ("order.get", "order.approve", "order.cancel")
+    assert story(*PAID).view.allowed_actions == ("order.get",)
+
+
+# -- order.approve in detail -------------------------------------------------------------------------------------------------------
+
+
+def approve(order: Story, **data: Any) -> Accepted:
+    verdict = order.ask("order.approve", **data)
+    assert isinstance(verdict, Accepted), verdict
+    return verdict
+
+
+def test_approval_captures_the_rest_on_the_only_live_attempt_and_names_it() -> None:
+    order = story(placed(boleto()))
+    assert approve(order).result == {"payment": "p1", "method": "boleto", "amount_cents": TOTAL, "remaining_cents": 0}
+    assert (order.view.state, order.view.payment_state, order.view.captured_cents) == ("processing", "paid", TOTAL)
+    assert [attempt.state for attempt in order.view.attempts] == ["captured"]
+
+
+def test_approval_of_another_method_makes_an_attempt_of_it() -> None:
+    order = story(placed(boleto()))
+    assert approve(order, method="cash").result["payment"] == "m1"
+    assert [(one.id, one.method, one.provider, one.captured_cents) for one in order.view.attempts] == [
+        ("p1", "boleto", "cnab", 0),
+        ("m1", "cash", "manual", TOTAL),
+    ]
+
+
+def test_provider_money_that_confirms_an_approval_counts_once() -> None:
+    order = story(placed(boleto()))
+    approve(order, method="pix")
+    published = order.tell(payment("captured", 90, key="e2e=E7", method="pix", amount_cents=TOTAL))
+    assert [(one.id, one.captured_cents) for one in order.view.attempts] == [("p1", 0), ("m1", TOTAL)]
+    assert (published, kinds(order.view), len(order.invoices)) == (["payment.captured"], [], 1)
+
+
+def test_approval_of_a_named_payment_whatever_became_of_it() -> None:
+    order = story(placed(card(), boleto()), payment("failed", key="charge_id=c", provider="pagarme", method="card"))
+    assert approve(order, payment="p1").result["payment"] == "p1"
+    assert order.view.attempts[0].state == "captured"
+
+
+def test_approval_of_a_named_payment_by_another_method_makes_a_new_attempt() -> None:
+    order = story(placed(boleto()))
+    assert approve(order, payment="p1", method="transfer").result["payment"] == "m1"
+
+
+def test_approval_of_a_payment_that_is_not_there() -> None:
+    verdict = story(placed(boleto())).ask("order.approve", payment="p9")
+    assert isinstance(verdict, Rejected)
+    assert verdict.code == "payment_not_found"
+
+
+def test_of_several_live_attempts_the_farthest_is_approved() -> None:
+    order = story(placed(card(), boleto()), payment("pending", key="nosso_numero=237:12345678", provider="cnab"))
+    assert approve(order).result["payment"] == "p2"
+
+
+def test_of_several_live_attempts_the_method_chooses() -> None:
+    order = story(placed(card(), boleto()), payment("pending", key="nosso_numero=237:12345678", provider="cnab"))
+    assert approve(order, method="card").result["payment"] == "p1"
+
+
+def test_without_a_live_attempt_the_method_last_used_is_taken() -> None:
+    order = story(placed(pix(amount_cents=8000)), pix_paid(amount=8000))
+    verdict = approve(order)
+    assert verdict.result == {"payment": "m1", "method": "pix", "amount_cents": TOTAL - 8000, "remaining_cents": 0}
+    assert order.view.state == "processing"
+
+
+def test_without_any_attempt_the_method_is_other() -> None:
+    assert approve(story(placed())).result["method"] == "other"
+
+
+def test_money_on_top_of_what_the_provider_told_of_the_same_payment() -> None:
+    order = story(placed(boleto()), payment("captured", key="nosso_numero=237:12345678", provider="cnab", amount_cents=8000))
+    approve(order, payment="p1")
+    assert (order.view.captured_cents, order.view.state) == (TOTAL, "processing")
+    assert len(order.view.captures) == 2
+    assert sum(capture.amount_cents for capture in order.view.captures) == TOTAL
+    # The file tells the whole amount the day after: it was counted already.
+    order.tell(payment("captured", 99, key="nosso_numero=237:12345678", provider="cnab", amount_cents=TOTAL))
+    assert (order.view.captured_cents, kinds(order.view)) == (TOTAL, [])
+
+
+def test_less_than_what_is_missing_is_accepted_and_leaves_the_order_underpaid() -> None:
+    order = story(placed(boleto()))
+    assert approve(order, amount_cents=970).result["remaining_cents"] == TOTAL - 970
+    assert (order.view.state, order.view.payment_state, kinds(order.view)) == ("pending_payment", "partially_paid", ["underpaid"])
+    assert order.invoices == []
+    approve(order)
+    assert (order.view.state, kinds(order.view), len(order.invoices)) == ("processing", [], 1)
+
+
+def test_more_than_what_is_missing_is_an_invalid_payload() -> None:
+    order = story(placed(pix(amount_cents=8000)), pix_paid(amount=8000))
+    verdict = order.ask("order.approve", amount_cents=TOTAL - 8000 + 1)
+    assert isinstance(verdict, Rejected)
+    assert verdict.code == "invalid_payload"
+    assert order.view.captured_cents == 8000
+
+
+def test_approval_repeated_by_parts_adds_up() -> None:
+    order = story(placed(boleto()))
+    for amount in (5000, 5000, 1970):
+        approve(order, amount_cents=amount, method="cash")
+    assert (order.view.captured_cents, order.view.state) == (TOTAL, "processing")
+
+
+# -- order.cancel in detail --------------------------------------------------------------------------------------------------------
+
+
+def test_cancel_keeps_a_code_for_the_reason_and_the_words_in_the_log() -> None:
+    order = story(placed(pix()))
+    verdict = order.ask("order.cancel", reason="Maria Silva desistiu")
+    assert isinstance(verdict, Accepted)
+    assert verdict.decision.reason == "Maria Silva desistiu"
+    assert order.view.cancel is not None
+    assert (order.view.cancel.reason, order.view.cancel.by) == ("operator", "order.cancel")
+
+
+def test_a_held_order_says_that_a_dispute_holds_it() -> None:
+    verdict = story(*COLUMN_FACTS["H"]).ask("order.cancel")
+    assert isinstance(verdict, Rejected)
+    assert "dispute" in verdict.message
+
+
+def test_a_command_of_another_kind_is_refused_not_ignored() -> None:
+    verdict = story(placed(pix())).ask("shipment.create", carrier="correios")
+    assert isinstance(verdict, Rejected)
+    assert verdict.code == "invalid_payload"
