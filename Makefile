@@ -28,6 +28,7 @@ check: lint test  ## what a change must pass: linters, types, import table, sche
 
 lint: .venv/.ready
 	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	.venv/bin/lint-imports
 	$(PY) -m schemas.export --check
@@ -35,6 +36,7 @@ lint: .venv/.ready
 
 fix: .venv/.ready  ## mend what ruff can mend
 	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
 
 run: .venv/.ready  ## run the hub with the settings of the environment or .env
 	.venv/bin/hub run $(ARGS)
@@ -47,9 +49,7 @@ down:  ## stop them; their data stays (add ARGS=--volumes to remove it)
 	$(COMPOSE) down $(ARGS)
 
 golden: .venv/.ready  ## rewrite the adapters' expected facts and show the difference: check every instant and amount by hand
-	HUB_TEST_GOLDEN=write $(PY) -m pytest -q tests/golden $(ARGS)
-	git --no-pager diff --stat -- tests/golden
-	git --no-pager diff -- tests/golden
+	$(PY) scripts/golden.py $(ARGS)
 
 schemas: .venv/.ready  ## write the JSON Schema files and the AsyncAPI document anew
 	$(PY) -m schemas.export --write
