@@ -74,7 +74,7 @@ def _apply(work: "UnitOfWork", prepared: Prepared, command: Command, state: Orde
         state.view = view(state.ledger)
         cause = Cause(command.name, COMMANDS_KEY, command.envelope.id, prepared.at, decision.actor, decision)
         events = work.publish(state, before, state.view, cause, prepared.at)
-    document = decision.model_dump(mode="json", exclude_defaults=True)
+    document = decision.model_dump(mode="json", exclude_none=True)
     work.log(
         state,
         position,
