@@ -54,6 +54,7 @@ def _rows(connection: Connection, statement: Select[Any]) -> list[dict[str, Any]
 class OrderFilter:
     """Filters R17 to R25 of the shop's panel; all that are set must fit. `placed_to` is exclusive, amounts are cents."""
 
+    numbers: tuple[str, ...] | None = None
     number: str | None = None
     product: str | None = None
     sku: str | None = None
@@ -70,6 +71,8 @@ class OrderFilter:
 
 def _order_conditions(connection: Connection, wanted: OrderFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
+    if wanted.numbers is not None:
+        conditions.append(orders.c.number.in_(wanted.numbers))
     if wanted.number is not None:
         conditions.append(_word(orders.c.number, wanted.number))
     if wanted.product is not None:
@@ -228,10 +231,11 @@ _DEAD_COLUMNS: Final = tuple(column for column in dead_letters.columns if column
 
 
 def list_dead_letters(
-    connection: Connection, wanted: DeadLetterFilter | None = None, *, limit: int | None = None, offset: int = 0
+    connection: Connection, wanted: DeadLetterFilter | None = None, *, after: int = 0, limit: int | None = None, offset: int = 0
 ) -> list[dict[str, Any]]:
     """Read dead letters without their bodies, oldest first; only open ones unless the filter says otherwise."""
-    statement = select(*_DEAD_COLUMNS, func.length(dead_letters.c.body).label("size")).where(*_dead_conditions(wanted))
+    statement = select(*_DEAD_COLUMNS, func.length(dead_letters.c.body).label("size"))
+    statement = statement.where(dead_letters.c.id > after, *_dead_conditions(wanted))
     return _rows(connection, statement.order_by(dead_letters.c.id).limit(limit).offset(offset))
 
 
@@ -277,9 +281,9 @@ def dead_letter_document(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def list_parked(connection: Connection, *, limit: int | None = None) -> list[dict[str, Any]]:
+def list_parked(connection: Connection, *, after: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
     """Read facts that wait for their order, oldest first, as the contract shows them."""
-    statement = select(parked_facts).order_by(parked_facts.c.id).limit(limit)
+    statement = select(parked_facts).where(parked_facts.c.id > after).order_by(parked_facts.c.id).limit(limit)
     return [parked_document(row) for row in _rows(connection, statement)]
 
 
@@ -289,11 +293,12 @@ def parked_document(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"key": row["key"], "references": references, "kind": row["kind"], "since": row["parked_at"].isoformat()}
 
 
-def list_outbound(connection: Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def list_outbound(connection: Connection, *, after: int = 0) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Read what is to be asked of providers: (resources to fetch, all other requests), as the contract shows them."""
     fetches: list[dict[str, Any]] = []
     others: list[dict[str, Any]] = []
-    for row in connection.execute(select(outbound_requests).order_by(outbound_requests.c.id)).mappings():
+    statement = select(outbound_requests).where(outbound_requests.c.id > after).order_by(outbound_requests.c.id)
+    for row in connection.execute(statement).mappings():
         common = {"adapter": row["adapter"], "order": row["order_number"], "state": row["state"]}
         if row["action"] == "fetch":
             resource, _, resource_id = row["request_key"].partition(":")
@@ -334,31 +339,29 @@ def list_invoices(connection: Connection, *, order: str | None = None, limit: in
 # -- the outbox ----------------------------------------------------------------------------------------------------------------
 
 
-def outbox_events(connection: Connection, *, after: int = 0, limit: int = _CHUNK) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Read events that wait to be published, in the order in which they were written: (row id, event as replay shows it)."""
+def outbox_events(connection: Connection) -> Iterator[dict[str, Any]]:
+    """Read events that wait to be published, in the order in which they were written, as replay shows them."""
+    after = 0
     while True:
-        statement = select(outbox).where(outbox.c.id > after).order_by(outbox.c.id).limit(limit)
+        statement = select(outbox).where(outbox.c.id > after).order_by(outbox.c.id).limit(_CHUNK)
         page: Sequence[Row[Any]] = connection.execute(statement).all()
         for row in page:
             body = orjson.loads(row.body)
-            yield (
-                row.id,
-                {
-                    "id": row.message_id,
-                    "routing_key": row.routing_key,
-                    "order": row.order_number,
-                    "sequence": body.get("sequence"),
-                    "body": body,
-                },
-            )
-        if len(page) < limit:
+            yield {
+                "id": row.message_id,
+                "routing_key": row.routing_key,
+                "order": row.order_number,
+                "sequence": body.get("sequence"),
+                "body": body,
+            }
+        if len(page) < _CHUNK:
             return
         after = page[-1].id
 
 
-def clear_outbox(connection: Connection, *, up_to: int) -> None:
+def clear_outbox(connection: Connection) -> None:
     """Delete events that have reached their readers."""
-    connection.execute(delete(outbox).where(outbox.c.id <= up_to))
+    connection.execute(delete(outbox))
 
 
 def outbox_backlog(connection: Connection) -> tuple[int, datetime | None]:

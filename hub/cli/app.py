@@ -1,0 +1,38 @@
+"""The root of the command line: what commands there are, and the options before any of them."""
+
+from importlib.metadata import version
+from typing import Annotated, Final
+
+import typer
+
+from hub.cli import replay as replaying
+from hub.cli.failures import HubGroup
+
+app: Final = typer.Typer(
+    name="hub",
+    cls=HubGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"order-hub {version('order-hub')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from, and log in detail.")] = False,
+    _version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False,
+) -> None:
+    """The order hub: gateways, carriers and ERPs of a shop folded into one state per order.
+
+    Exit status: 0 done, 1 refused by a rule, 2 wrong usage, 3 infrastructure (database, broker) failed.
+    """
+
+
+app.command()(replaying.replay)

@@ -1,0 +1,167 @@
+"""Tables of what listings and replay show: orders in the shop's Portuguese, everything for operators in English."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from rich.markup import escape
+from rich.table import Table
+
+from hub.cli.output import STATE_STYLES, moment, table
+from hub.domain.labels import STATUS_LABELS
+from hub.engine.timeline import money
+
+Row = Mapping[str, Any]
+
+_LONG_TEXT: Final = 100
+
+
+def label_of(status: str) -> str:
+    """Give the Portuguese label of a status; a status of the shop's own is its own label."""
+    return STATUS_LABELS.get(status, status)
+
+
+def styled_label(row: Row) -> str:
+    """Give an order's label in the color of its state."""
+    return f"[{STATE_STYLES.get(row['state'], 'white')}]{escape(row.get('label') or label_of(row['status']))}[/]"
+
+
+def short(text: object, length: int = _LONG_TEXT) -> str:
+    """Cut a text for a table, safe to print."""
+    line = " ".join(str(text if text is not None else "").split())
+    return escape(line if len(line) <= length else f"{line[: length - 1]}…")
+
+
+def orders(rows: Iterable[Row], zone: ZoneInfo, title: str | None = "Pedidos") -> Table:
+    """Show orders, one a line."""
+    made = table("Pedido", "Data", "Cliente", "Total", "Pago", "Situação", "Entrega", "Atenção", title=title, right=("Total", "Pago"))
+    for row in rows:
+        made.add_row(
+            escape(row["number"]),
+            moment(row["placed_at"], zone),
+            short(row["customer"], 30),
+            money(row["total_cents"]),
+            money(row["captured_cents"] - row["refunded_cents"] - row["charged_back_cents"]) if row["captured_cents"] else "",
+            styled_label(row),
+            short(row["shipping_carrier"], 20),
+            f"[red]{', '.join(row['exceptions'])}[/]" if row["exceptions"] else "",
+        )
+    return made
+
+
+def exceptions(rows: Iterable[Row], zone: ZoneInfo, title: str | None = "Open exceptions") -> Table:
+    """Show what waits for a person."""
+    made = table("id", "exception", "order", "since", "detail", "resolve with", title=title)
+    for row in rows:
+        made.add_row(
+            str(row["id"]),
+            f"[red]{row['kind']}[/]",
+            escape(row["order"] or ""),
+            moment(row["opened_at"], zone),
+            short(detail_text(row["detail"])),
+            ", ".join(row["resolve_with"]),
+        )
+    return made
+
+
+def detail_text(detail: Mapping[str, Any]) -> str:
+    """Write an exception's detail in one line; amounts as money."""
+    return ", ".join(
+        f"{name.removesuffix('_cents')} {_value(name, value)}" for name, value in detail.items() if value not in (None, [], {})
+    )
+
+
+def _value(name: str, value: Any) -> str:
+    if name.endswith("_cents") and isinstance(value, int):
+        return money(value)
+    if isinstance(value, list | tuple):
+        return "/".join(str(item) for item in value)
+    return str(value)
+
+
+def dead_letters(rows: Iterable[Row], zone: ZoneInfo, title: str | None = "Open dead letters") -> Table:
+    """Show messages that could not be read or applied."""
+    made = table("id", "kind", "from", "last failure", "tries", "cause", title=title, right=("tries",))
+    for row in rows:
+        made.add_row(
+            str(row["id"]),
+            f"[red]{row['kind']}[/]",
+            escape(row["origin"]),
+            moment(row["last_failed_at"], zone),
+            str(row["attempts"]),
+            short(row["cause"]),
+        )
+    return made
+
+
+def parked(rows: Sequence[Row], zone: ZoneInfo, title: str | None = "Facts waiting for their order") -> Table:
+    """Show facts whose order has not come yet."""
+    made = table("from", "fact", "since", "references", title=title)
+    for row in rows:
+        names = ", ".join(f"{item['kind']} {item['value']}" for item in row["references"])
+        made.add_row(escape(row["key"]), row["kind"], moment(row["since"], zone), short(names))
+    return made
+
+
+def fetches(rows: Iterable[Row], title: str | None = "To be fetched from providers") -> Table:
+    """Show resources that a notice only hinted at."""
+    made = table("adapter", "resource", "id", "state", title=title)
+    for row in rows:
+        made.add_row(row["adapter"], row["resource"], escape(row["resource_id"]), row["state"])
+    return made
+
+
+def replies(rows: Iterable[Row], title: str | None = None) -> Table:
+    """Show answers to commands."""
+    made = table("Pedido", "Comando", "Resultado", "Situação", "Mensagem", title=title)
+    styles = {"accepted": "green", "no_op": "yellow", "rejected": "red"}
+    for row in rows:
+        outcome = row["outcome"] if row["code"] is None else f"{row['outcome']}: {row['code']}"
+        made.add_row(
+            escape(row["order"] or ""),
+            row["command"] or "",
+            f"[{styles[row['outcome']]}]{outcome}[/]",
+            escape(label_of(row["status"])) if row["status"] else "",
+            short(row["message"]),
+        )
+    return made
+
+
+def transactions(rows: Iterable[Row], zone: ZoneInfo, title: str | None = "Transações") -> Table:
+    """Show movements of money."""
+    made = table("Pedido", "Data", "Tipo", "Meio", "Provedor", "Valor", "Chave", title=title, right=("Valor",))
+    for row in rows:
+        made.add_row(
+            escape(row["order"]),
+            moment(row["at"], zone),
+            TRANSACTION_LABELS.get(row["kind"], row["kind"]),
+            row["method"] or "",
+            escape(row["provider"] or ""),
+            money(row["amount_cents"]) if row["amount_cents"] is not None else "",
+            short(row["key"], 60),
+        )
+    return made
+
+
+TRANSACTION_LABELS: Final[Mapping[str, str]] = {
+    "authorization": "autorização",
+    "capture": "captura",
+    "refund": "estorno",
+    "void": "cancelamento",
+    "chargeback": "contestação",
+}
+
+
+def invoices(rows: Iterable[Row], zone: ZoneInfo, title: str | None = "Faturas") -> Table:
+    """Show the hub's sale invoices."""
+    made = table("Fatura", "Data", "Pedido", "Data do pedido", "Cliente", "Valor", title=title, right=("Valor",))
+    for row in rows:
+        made.add_row(
+            escape(row["number"]),
+            moment(row["created_at"], zone),
+            escape(row["order"]),
+            moment(row["placed_at"], zone),
+            short(row["customer"], 30),
+            money(row["total_cents"]),
+        )
+    return made
