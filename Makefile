@@ -42,7 +42,7 @@ run: .venv/.ready  ## run the hub with the settings of the environment or .env
 	.venv/bin/hub run $(ARGS)
 
 up:  ## RabbitMQ, PostgreSQL and the hub in containers
-	@test -e .env || { cp .env.example .env; echo "made .env from .env.example: change its passwords before anybody else can reach this machine"; }
+	@test -e .env || { umask 077 && python3 -c 'import re, secrets; print(re.sub(r"(?m)=GENERATE$$", lambda _: "=" + secrets.token_hex(16), open(".env.example").read()), end="")' > .env && echo "made .env with passwords of its own"; }
 	$(COMPOSE) up --build --detach
 
 down:  ## stop them; their data stays (add ARGS=--volumes to remove it)

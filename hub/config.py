@@ -115,6 +115,18 @@ def _carriers(value: object) -> object:
     return {code: title or CARRIER_TITLES.get(code, code) for code, title in titles.items()}
 
 
+def _passwords(value: object) -> object:
+    """`role=password, role=password` or a JSON object."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("{"):
+        return _json_object(value, '{"shop": "..."}')
+    pairs = [part.strip().partition("=") for part in value.split(",") if part.strip()]
+    if not all(role and password for role, _, password in pairs):
+        raise ValueError("must be a list role=password, role=password or a JSON object")
+    return {role: password for role, _, password in pairs}
+
+
 def parse_list(value: str) -> tuple[str, ...]:
     """Read a list separated by commas, or a JSON list, which a value that holds a comma needs."""
     if value.lstrip().startswith("["):
@@ -311,6 +323,11 @@ class Settings(BaseSettings):
     customer_link_secret: SecretStr | None = Field(
         default=None,
         description="Key of the links that let staff see the shop as a customer does; text of 32 characters or more; default unset: none",
+    )
+    broker_passwords: Annotated[Mapping[str, SecretStr], BeforeValidator(_passwords)] = Field(
+        default={},
+        repr=False,
+        description="Passwords of the broker users that `hub topology export` writes; list `role=password` or JSON object; default none",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged; word; default info"
@@ -596,7 +613,7 @@ def _shown(value: object) -> str:
         case ZoneInfo():
             return value.key
         case Mapping():
-            return json.dumps(dict(value), ensure_ascii=False)
+            return json.dumps({key: _MASK if isinstance(one, SecretStr) else one for key, one in value.items()}, ensure_ascii=False)
         case str():
             return masked_url(value)
     return str(value)

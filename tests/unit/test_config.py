@@ -144,6 +144,7 @@ def test_a_named_file_that_is_missing_is_an_error(env: pytest.MonkeyPatch, tmp_p
         ("HUB_SECRETS_PAGARME_REQUIRE_SIGNATURE", "hunter2", "HUB_SECRETS_PAGARME_REQUIRE_SIGNATURE: must be true or false"),
         ("HUB_SECRETS_PIX_JWKS", "hunter2", "HUB_SECRETS_PIX_JWKS: must be a JSON object"),
         ("HUB_MAP_PAGARME", '{"hunter2": "paid"}', "HUB_MAP_PAGARME: its values must be fact kinds"),
+        ("HUB_BROKER_PASSWORDS", "hunter2", "HUB_BROKER_PASSWORDS: must be a list role=password"),
         ("HUB_MAP_PAGARME", "hunter2", "HUB_MAP_PAGARME: must be a JSON object"),
     ],
 )
@@ -219,6 +220,7 @@ def test_no_secret_is_shown_anywhere(env: pytest.MonkeyPatch) -> None:
     env.setenv("HUB_SECRETS_PAGARME_TOKEN", "hunter2")
     env.setenv("HUB_SECRETS_PAGARME_BASE_URL", "https://shop:hunter2@api.invalid/core")
     env.setenv("HUB_CUSTOMER_LINK_SECRET", "hunter2" * 6)
+    env.setenv("HUB_BROKER_PASSWORDS", "shop=hunter2, hub=hunter2=")
     env.setenv("HUB_AMQP_URL", "amqps://hub:hunter2@broker.invalid/shop")
     env.setenv("HUB_DATABASE_URL", "postgresql://hub:hunter2@db.invalid/hub?sslmode=require&sslpassword=hunter2")
     settings = load_settings()
@@ -228,6 +230,8 @@ def test_no_secret_is_shown_anywhere(env: pytest.MonkeyPatch) -> None:
     assert lines["HUB_AMQP_URL"] == "amqps://hub:***@broker.invalid/shop"
     assert lines["HUB_DATABASE_URL"] == "postgresql://hub:***@db.invalid/hub?sslmode=require&sslpassword=***"
     assert lines["HUB_SECRETS_PAGARME_BASE_URL"] == "https://shop:***@api.invalid/core"
+    assert lines["HUB_BROKER_PASSWORDS"] == '{"shop": "***", "hub": "***"}'
+    assert settings.broker_passwords["hub"].get_secret_value() == "hunter2="
     assert settings.amqp_user == "hub"
 
 
