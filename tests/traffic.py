@@ -50,7 +50,14 @@ def placed(number: str, *, total: int = 11970, at: datetime = START, method: str
         "placed_at": _iso(at),
         "currency": "BRL",
         "customer": {"id": f"c{number}", "name": "Cliente Exemplo", "email": f"cliente{number}@exemplo.invalid", "document": "12345678909"},
-        "shipping_address": {"street": "Rua A", "number": "10", "city": "Campinas", "state": "SP", "postal_code": "13010000", "country": "BR"},
+        "shipping_address": {
+            "street": "Rua A",
+            "number": "10",
+            "city": "Campinas",
+            "state": "SP",
+            "postal_code": "13010000",
+            "country": "BR",
+        },
         "items": [{"sku": "CAM-01", "name": "Camiseta", "quantity": 2, "unit_price_cents": (total - 1990) // 2}],
         "shipping": {"carrier": "melhor_envio", "service": "PAC", "amount_cents": 1990},
         "total_cents": total,
@@ -161,7 +168,14 @@ def story(number: str, chance: random.Random) -> list[Message]:
                 charge(number, "pending", status="pending", at=later(1), transaction="waiting_payment", hook="a", amount=total),
                 charge(number, "paid", status="paid", at=later(2), transaction="captured", hook="b", amount=total, paid_amount=total),
                 charge(
-                    number, "chargedback", status="chargedback", at=later(3000), transaction="chargedback", hook="c", amount=total, paid_amount=total
+                    number,
+                    "chargedback",
+                    status="chargedback",
+                    at=later(3000),
+                    transaction="chargedback",
+                    hook="c",
+                    amount=total,
+                    paid_amount=total,
                 ),
             ]
         case _:  # card: refused

@@ -52,7 +52,9 @@ def delivery(message: Message, *, at: datetime | None = None, headers: dict[str,
     return Delivery(message.key, RawDelivery(message.body, headers or {}, at or NOW, message.key), at=at)
 
 
-def command(name: str, order: str | None = None, *, id: str, user: str | None = None, data: dict[str, Any] | None = None, **envelope: Any) -> Delivery:
+def command(
+    name: str, order: str | None = None, *, id: str, user: str | None = None, data: dict[str, Any] | None = None, **envelope: Any
+) -> Delivery:
     """Deliver one command, with a reply queue."""
     document = {"id": id, "command": name, **envelope}
     if order is not None:
