@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
+from hub.cli import orders
 from hub.cli import replay as replaying
 from hub.cli.failures import HubGroup
 
@@ -36,3 +37,4 @@ def root(
 
 
 app.command()(replaying.replay)
+app.add_typer(orders.app, name="orders")

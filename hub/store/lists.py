@@ -47,7 +47,8 @@ _CHUNK: Final = 500
 
 
 def _rows(connection: Connection, statement: Select[Any]) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(statement).mappings()]
+    # Names of columns are a kind of text of SQLAlchemy's own, which no JSON writer knows.
+    return [{str(name): value for name, value in row.items()} for row in connection.execute(statement).mappings()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class OrderFilter:
     paid_min: int | None = None
     paid_max: int | None = None
     statuses: tuple[str, ...] = ()
+    exceptions: tuple[str, ...] = ()
 
 
 def _order_conditions(connection: Connection, wanted: OrderFilter) -> list[ColumnElement[bool]]:
@@ -101,6 +103,9 @@ def _order_conditions(connection: Connection, wanted: OrderFilter) -> list[Colum
         conditions.append(orders.c.placed_at < wanted.placed_to)
     if wanted.statuses:
         conditions.append(orders.c.status.in_(wanted.statuses))
+    if wanted.exceptions:
+        troubled = select(exceptions.c.order_number).where(exceptions.c.resolved_at.is_(None), exceptions.c.kind.in_(wanted.exceptions))
+        conditions.append(orders.c.number.in_(troubled))
     return conditions
 
 

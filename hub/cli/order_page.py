@@ -1,0 +1,133 @@
+"""One order on the terminal, in the words of the shop's panel."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+
+from hub.cli import tables
+from hub.cli.output import moment, table
+from hub.domain.labels import ACTION_LABELS
+from hub.engine.timeline import money
+
+Document = Mapping[str, Any]
+
+PAYMENT_LABELS: Final[Mapping[str, str]] = {
+    "none": "sem pagamento",
+    "pending": "pendente",
+    "authorized": "autorizado",
+    "in_review": "em análise",
+    "partially_paid": "pago em parte",
+    "paid": "pago",
+    "overpaid": "pago a mais",
+    "partially_refunded": "estornado em parte",
+    "refunded": "estornado",
+    "failed": "recusado",
+    "expired": "vencido",
+    "voided": "cancelado",
+    "charged_back": "contestado",
+    "created": "iniciado",
+    "captured": "confirmado",
+}
+"""States of an order's money and of a single payment."""
+
+
+def show(out: Console, order: Document, zone: ZoneInfo) -> None:
+    """Print everything of an order."""
+    out.print(_head(order, zone))
+    out.print(_items(order))
+    if order["payments"]:
+        out.print(_payments(order, zone))
+    if order["transactions"]:
+        out.print(tables.transactions(({**row, "order": order["number"]} for row in order["transactions"]), zone))
+    if order["invoices"]:
+        out.print(_invoices(order["invoices"], zone))
+    if order["exceptions"]:
+        out.print(tables.exceptions(order["exceptions"], zone, title="Exceções abertas"))
+    out.print(timeline(order["timeline"], zone))
+
+
+def _head(order: Document, zone: ZoneInfo) -> Panel:
+    customer = order["customer"]
+    who = ", ".join(str(customer[name]) for name in ("name", "email", "document") if customer.get(name))
+    lines = [
+        f"[bold]{tables.styled_label(order)}[/]   pagamento: {PAYMENT_LABELS.get(order['payment_state'], order['payment_state'])}",
+        f"Cliente: {escape(who or 'sem dados')}",
+        f"Entrega: {escape(_address(order['shipping_address']))}",
+        f"Total {money(order['total_cents'])}   pago {money(order['captured_cents'])}   falta {money(order['remaining_cents'])}"
+        + (f"   estornado {money(order['refunded_cents'])}" if order["refunded_cents"] else "")
+        + (f"   contestado {money(order['charged_back_cents'])}" if order["charged_back_cents"] else ""),
+        f"Ações: {', '.join(ACTION_LABELS.get(name, name) for name in order['allowed_actions'] if name != 'order.get') or 'nenhuma'}",
+    ]
+    if order["hold_reasons"]:
+        lines.insert(1, f"Segurado por: {escape(', '.join(order['hold_reasons']))}")
+    for name, words in (("parent", "Substitui o pedido"), ("child", "Substituído pelo pedido")):
+        if order[name]:
+            lines.append(f"{words} {escape(order[name])}")
+    return Panel(
+        "\n".join(lines),
+        title=f"Pedido {escape(order['number'])}",
+        subtitle=moment(order["placed_at"], zone),
+        title_align="left",
+        expand=False,
+    )
+
+
+def _address(address: Mapping[str, str] | None) -> str:
+    if not address:
+        return "sem endereço"
+    street = " ".join(address[name] for name in ("street", "number", "complement") if address.get(name))
+    place = ", ".join(address[name] for name in ("district", "city", "state", "postal_code") if address.get(name))
+    return ", ".join(part for part in (street, place) if part) or "sem endereço"
+
+
+def _items(order: Document) -> Any:
+    made = table("SKU", "Produto", "Qtd.", "Preço", "Total", title="Itens", right=("Qtd.", "Preço", "Total"))
+    for item in order["items"]:
+        made.add_row(
+            escape(item["sku"]),
+            tables.short(item["name"], 60),
+            str(item["quantity"]),
+            money(item["unit_price_cents"]),
+            money(item["unit_price_cents"] * item["quantity"]),
+        )
+    return made
+
+
+def _payments(order: Document, zone: ZoneInfo) -> Any:
+    made = table("id", "Meio", "Provedor", "Situação", "Valor", "Pago", "Vence", "Referências", title="Pagamentos", right=("Valor", "Pago"))
+    for payment in order["payments"]:
+        made.add_row(
+            escape(payment["id"]),
+            payment["method"] or "",
+            escape(payment["provider"] or ""),
+            PAYMENT_LABELS.get(payment["state"], payment["state"]),
+            money(payment["amount_cents"]) if payment["amount_cents"] is not None else "",
+            money(payment["captured_cents"]) if payment["captured_cents"] else "",
+            moment(payment["due_at"], zone),
+            tables.short(", ".join(f"{item['kind']} {item['value']}" for item in payment["references"]), 80),
+        )
+    return made
+
+
+def _invoices(invoices: Iterable[Document], zone: ZoneInfo) -> Any:
+    made = table("Fatura", "Data", "Valor", title="Faturas", right=("Valor",))
+    for invoice in invoices:
+        made.add_row(escape(invoice["number"]), moment(invoice["created_at"], zone), money(invoice["total_cents"]))
+    return made
+
+
+def timeline(entries: Iterable[Document], zone: ZoneInfo, title: str = "Histórico") -> Any:
+    """Show the history of an order."""
+    made = table("Quando", "O quê", "Quem", "Evento", title=title)
+    for entry in entries:
+        made.add_row(
+            moment(entry["at"], zone),
+            escape(entry["text"]),
+            escape(entry["actor"] or entry["source"] or ""),
+            tables.short(entry["event_id"], 60),
+        )
+    return made
