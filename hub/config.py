@@ -490,7 +490,10 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         # `from None`: a traceback would show pydantic's error beside ours.
         raise SettingsInvalid("\n".join(_complaints(error))) from None
-    settings._sources.update({name: one.source for name, one in variables.items() if _says_something(_FIELD_OF.get(name, ""), one.value)})
+    for name, variable in variables.items():
+        ours = name in _FIELD_OF or name.startswith((SECRETS_PREFIX, MAP_PREFIX))
+        if ours and _says_something(_FIELD_OF.get(name, ""), variable.value):
+            settings._sources[name] = variable.source
     settings._sources.update({PREFIX + name.upper(): "command line" for name in given})
     return settings
 

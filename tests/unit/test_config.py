@@ -89,6 +89,7 @@ def test_the_policy_goes_into_the_rules_of_an_order(env: pytest.MonkeyPatch) -> 
 def test_an_empty_variable_is_an_unset_one(env: pytest.MonkeyPatch) -> None:
     for name in ("HUB_ROLES", "HUB_AMQP_URL", "HUB_PREFETCH", "HUB_POLICY_EXPIRE_OTHER", "HUB_CARRIERS", "HUB_MAP_PAGARME"):
         env.setenv(name, "")
+    env.setenv("HUB_PORT", "of another program")
     assert load_settings() == Settings()
 
 
