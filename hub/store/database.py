@@ -3,9 +3,11 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, Self
+from typing import Any, Final, Self
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+import psycopg
+from psycopg.types.array import ListBinaryDumper
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
 
@@ -38,18 +40,7 @@ class Database:
             raise SettingsInvalid("HUB_DATABASE_URL is not a database URL (postgresql://... or sqlite:///...)") from error
         backend = parsed.get_backend_name()
         if backend in ("postgresql", "postgres"):
-            parsed = parsed.set(drivername="postgresql+psycopg")
-            return cls(
-                create_engine(
-                    parsed,
-                    poolclass=QueuePool,
-                    pool_size=pool_size,
-                    max_overflow=5,
-                    pool_timeout=10,
-                    connect_args={**_PG_CONNECT, "application_name": application_name},
-                    isolation_level="READ COMMITTED",
-                )
-            )
+            return cls(_open_postgres(parsed.set(drivername="postgresql+psycopg"), pool_size, application_name))
         if backend == "sqlite":
             return cls(_open_sqlite(str(parsed.database or ":memory:"), pool_size))
         raise SettingsInvalid(f"HUB_DATABASE_URL names {backend!r}; the hub knows postgresql and sqlite")
@@ -75,6 +66,26 @@ class Database:
     def dispose(self) -> None:
         """Close all pooled connections."""
         self.engine.dispose()
+
+
+def _open_postgres(url: URL, pool_size: int, application_name: str) -> Engine:
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=pool_size,
+        max_overflow=5,
+        pool_timeout=10,
+        connect_args={**_PG_CONNECT, "application_name": application_name},
+        isolation_level="READ COMMITTED",
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: psycopg.Connection[Any], _record: ConnectionPoolEntry) -> None:
+        # Arrays go out in binary: the text form escapes each quote of each JSON body by a regular expression in Python, which took
+        # half the time of a batch.
+        connection.adapters.register_dumper(list, ListBinaryDumper)
+
+    return engine
 
 
 def _open_sqlite(path: str, pool_size: int) -> Engine:
