@@ -38,9 +38,6 @@ class Receipt(Protocol):
     def alive(self) -> bool:
         """Whether the broker still waits for our answer; if not, it delivers again and the inbox absorbs that."""
 
-    async def ack(self) -> None:
-        """Done."""
-
     async def nack(self) -> None:
         """Give it back. Counts as a redelivery up to RabbitMQ 4.2."""
 
@@ -134,16 +131,18 @@ class Collector:
         process: Callable[[Sequence[Delivery]], list[Outcome]],
         *,
         probe: Callable[[], None],
+        acknowledge: Callable[[Sequence[Receipt]], Awaitable[None]],
         reply: Callable[[Reply], Awaitable[None]],
         committed: Callable[[], None] = lambda: None,
         options: CollectorOptions | None = None,
     ) -> None:
-        """`process` and `probe` run in the engine's thread; both raise StoreUnavailable. `reply` raises BrokerUnavailable or TimeoutError.
-        `committed` is called after each transaction.
+        """`process` and `probe` run in the engine's thread; both raise StoreUnavailable. `acknowledge` comes back when the acks have left
+        the process. `reply` raises BrokerUnavailable or TimeoutError. `committed` is called after each transaction.
         """
         self.consumption: Consumption | None = None
         self._process = process
         self._probe = probe
+        self._acknowledge = acknowledge
         self._reply = reply
         self._committed = committed
         self._options = options or CollectorOptions()
@@ -337,7 +336,7 @@ class Collector:
                 answers.append(self._spawn(self._answer(item, outcome.reply)))
             else:
                 plain.append(item)
-        self._acks = self._spawn(_ack(plain)) if plain else None
+        self._acks = self._spawn(self._ack(plain)) if plain else None
         if batch[0].alone or self._pending.alone or self._state == "pause":
             waiting = [*answers, *([self._acks] if self._acks else [])]
             await asyncio.wait(waiting, timeout=self._options.reply_timeout_s)
@@ -357,7 +356,15 @@ class Collector:
                 await self._sleep(backoff(attempt))
                 if self._stop.is_set():
                     await _give_back([item])
-        await _ack([item])
+        await self._ack([item])
+
+    async def _ack(self, items: Sequence[InHand]) -> None:
+        faults.reach("before_ack")
+        if live := [item.receipt for item in items if item.alive]:
+            await self._acknowledge(live)
+        for item in items:
+            item.release()
+        faults.reach("after_ack")
 
     async def _finish_settling(self) -> None:
         if self._tasks:
@@ -435,15 +442,6 @@ class Collector:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-async def _ack(items: Iterable[InHand]) -> None:
-    faults.reach("before_ack")
-    for item in items:
-        if item.alive:
-            await item.receipt.ack()
-        item.release()
-    faults.reach("after_ack")
 
 
 async def _give_back(items: Iterable[InHand]) -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final
 
 import aio_pika
@@ -27,26 +27,37 @@ def named_url(url: str, name: str) -> str:
     return str(parsed.update_query({"name": name, "heartbeat": str(HEARTBEAT_S), **parsed.query}))
 
 
+@contextmanager
+def broker_errors() -> Iterator[None]:
+    """Turn everything that means "the broker did not do it" into BrokerUnavailable, its cause chained."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        # A channel that closes cancels whatever waits on it. Only if nobody cancelled *this* task is it that.
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise BrokerUnavailable("RabbitMQ: the channel was closed") from None
+    except CONNECTION_ERRORS as error:
+        raise BrokerUnavailable(f"RabbitMQ: {type(error).__name__}: {error}") from error
+
+
 async def connect(url: str, name: str) -> AbstractConnection:
     """Open a connection that does not reopen itself. Raises: BrokerUnavailable.
 
     What is in flight when a connection breaks has an unknown outcome, and only its owner knows what to do about that: relay,
     publisher and archiver each decide and connect again.
     """
-    try:
+    with broker_errors():
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             return await aio_pika.connect(named_url(url, name))
-    except CONNECTION_ERRORS as error:
-        raise BrokerUnavailable(f"RabbitMQ: {type(error).__name__}: {error}") from error
 
 
 async def close(connection: AbstractConnection) -> None:
     """Close a connection, however ill it is, and never wait long for that."""
-    try:
+    with suppress(BrokerUnavailable), broker_errors():
         async with asyncio.timeout(CONNECT_TIMEOUT_S / 2):
             await connection.close()
-    except CONNECTION_ERRORS:
-        return
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from adapters.contract import RawDelivery
-from hub.bus.collector import Collector, CollectorOptions, InHand
+from hub.bus.collector import Collector, CollectorOptions, InHand, Receipt
 from hub.engine.deliveries import COMMANDS_KEY, Delivery, Outcome, Reply
 from hub.errors import BrokerUnavailable, StoreUnavailable
 
@@ -20,14 +20,17 @@ class FakeReceipt:
     def __init__(self, log: list[str], name: str) -> None:
         self.log, self.name, self.alive = log, name, True
 
-    async def ack(self) -> None:
-        self.log.append(f"ack {self.name}")
-
     async def nack(self) -> None:
         self.log.append(f"nack {self.name}")
 
     async def reject(self) -> None:
         self.log.append(f"reject {self.name}")
+
+
+async def acknowledge(receipts: Sequence[Receipt]) -> None:
+    for receipt in receipts:
+        assert isinstance(receipt, FakeReceipt)
+        receipt.log.append(f"ack {receipt.name}")
 
 
 class FakeConsumption:
@@ -54,7 +57,13 @@ class Bench:
         self.gate.set()
         self.reply_failures: list[Exception] = []
         given = {"retry_first_s": 0.01, "retry_most_s": 0.02, "defect_pause_s": 0.0, "suspect_waits_s": 0.05, **options}
-        self.collector = Collector(self.process, probe=self.probe, reply=self.reply, options=CollectorOptions(**given))  # type: ignore[arg-type]
+        self.collector = Collector(
+            self.process,
+            probe=self.probe,
+            acknowledge=acknowledge,
+            reply=self.reply,
+            options=CollectorOptions(**given),  # type: ignore[arg-type]
+        )
         self.collector.consumption = FakeConsumption(self.log)
         self.items: dict[str, InHand] = {}
 
