@@ -4,7 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Final, Literal, TextIO, cast
 
 import structlog
 from stdnum.br import cnpj, cpf
@@ -13,6 +13,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 LogFormat = Literal["auto", "console", "json"]
 
 _MASK: Final = "***"
+_NOISY: Final = ("aiormq", "aio_pika", "faststream")
 _BODIES: Final = frozenset({"body", "payload", "raw", "content", "data", "document"})
 _SECRETS: Final = re.compile(r"token|secret|passw|authorization|api_?key|cookie|signature|credential", re.IGNORECASE)
 _PEOPLE: Final = frozenset(
@@ -105,7 +106,32 @@ def configure(form: LogFormat = "auto", level: str = "info", stream: TextIO | No
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.NOTSET)
     root = logging.getLogger()
     root.handlers = [_Standard()]
     # Libraries say at info what is only of use to their authors; a debugging session wants it.
     root.setLevel(logging.DEBUG if number <= logging.DEBUG else logging.WARNING)
+
+
+class _CurrentStderr:
+    """Standard error as it is when a line is written: tests and shells exchange it."""
+
+    def write(self, text: str) -> int:
+        """Write a text."""
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Pass it on."""
+        sys.stderr.flush()
+
+
+def configure_quiet() -> None:
+    """Set up logging for a short command, which says itself what went wrong: nothing is logged, and nothing on standard output."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _CurrentStderr())),
+        cache_logger_on_first_use=False,
+    )
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -5,7 +5,9 @@ from typing import Annotated, Final
 
 import typer
 
-from hub.cli import orders
+from hub import observability
+from hub.cli import db, dead, exceptions, follow_up, operation, order, orders, topology
+from hub.cli import publish as publishing
 from hub.cli import replay as replaying
 from hub.cli.failures import HubGroup
 
@@ -34,7 +36,21 @@ def root(
 
     Exit status: 0 done, 1 refused by a rule, 2 wrong usage, 3 infrastructure (database, broker) failed.
     """
+    if debug:
+        observability.configure("console", "debug")
+    else:
+        observability.configure_quiet()
 
 
 app.command()(replaying.replay)
+app.command()(publishing.publish)
 app.add_typer(orders.app, name="orders")
+app.add_typer(order.app, name="order")
+app.add_typer(exceptions.app, name="exceptions")
+app.add_typer(dead.app, name="dead")
+app.add_typer(follow_up.transactions, name="transactions")
+app.add_typer(follow_up.invoices, name="invoices")
+app.add_typer(db.app, name="db")
+app.add_typer(topology.app, name="topology")
+app.command()(operation.config)
+app.command()(operation.verify)

@@ -114,7 +114,7 @@ def fetches(rows: Iterable[Row], title: str | None = "To be fetched from provide
 def replies(rows: Iterable[Row], title: str | None = None) -> Table:
     """Show answers to commands."""
     made = table("Pedido", "Comando", "Resultado", "Situação", "Mensagem", title=title)
-    styles = {"accepted": "green", "no_op": "yellow", "rejected": "red"}
+    styles = {"accepted": "green", "no_op": "yellow", "rejected": "red", "unknown": "bold red"}
     for row in rows:
         outcome = row["outcome"] if row["code"] is None else f"{row['outcome']}: {row['code']}"
         made.add_row(

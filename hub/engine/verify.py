@@ -1,6 +1,6 @@
 """`hub verify`: fold every log again and compare; look for gaps, repeats and events that nobody will ever see (architecture D2)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import orjson
@@ -65,8 +65,11 @@ def refold(connection: Connection, number: str) -> Ledger:
     return ledger
 
 
-def verify(database: Database) -> Verification:
-    """Check every order. Reads only; a running hub may go on, each order is read in one statement's snapshot."""
+def verify(database: Database, *, on_order: Callable[[int, int], None] = lambda _done, _total: None) -> Verification:
+    """Check every order. Reads only; a running hub may go on, each order is read in one statement's snapshot.
+
+    `on_order` is told how many orders are checked, of how many.
+    """
     result = Verification()
     with database.read() as connection:
         if database.is_postgres:
@@ -77,6 +80,7 @@ def verify(database: Database) -> Verification:
         for number in numbers:
             result.orders += 1
             result.findings.extend(_check(connection, number, result))
+            on_order(result.orders, len(numbers))
         result.findings.extend(_stranded(connection))
     return result
 

@@ -203,9 +203,10 @@ def list_exceptions(
     return _rows(connection, statement)
 
 
-def exception_by_id(connection: Connection, row_id: int) -> RowMapping | None:
+def exception_by_id(connection: Connection, row_id: int) -> dict[str, Any] | None:
     """Read one exception, open or settled."""
-    return connection.execute(select(exceptions).where(exceptions.c.id == row_id)).mappings().first()
+    found = _rows(connection, select(exceptions).where(exceptions.c.id == row_id))
+    return found[0] if found else None
 
 
 def _dead_conditions(wanted: DeadLetterFilter | None) -> list[ColumnElement[bool]]:
@@ -275,7 +276,7 @@ def dead_letter_groups(connection: Connection, wanted: DeadLetterFilter | None =
     return _rows(connection, statement)
 
 
-def dead_letter_document(row: Mapping[str, Any]) -> dict[str, Any]:
+def dead_letter_document(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
     """Write a dead letter as the contract shows it."""
     names = ("id", "kind", "cause", "origin", "routing_key", "adapter", "attempts", "body_sha256", "status")
     return {
