@@ -48,6 +48,7 @@ class Attempt:
     records: list[tuple[str, PaymentRecord]] = field(default_factory=list)
     keyed: bool = False
     by_command: bool = False
+    known: tuple[str, ...] = ()
     manual: list[Capture] = field(default_factory=list)
     shop: Capture | None = None
     captured_cents: int = 0
@@ -77,7 +78,7 @@ def attempts_of(ledger: Ledger) -> list[Attempt]:
         attempts.extend(_declared(placement))
     declared = len(attempts)
     for attempt_id, begun in sorted(ledger.manual_attempts.items(), key=lambda item: (item[1].micros, item[0])):
-        attempts.append(Attempt(attempt_id, begun.method, MANUAL, by_command=True))
+        attempts.append(Attempt(attempt_id, begun.method, MANUAL, by_command=True, known=begun.known))
     if ledger.payments:
         _assign(ledger, attempts, declared)
     if ledger.manual_captures:
@@ -110,7 +111,7 @@ def _assign(ledger: Ledger, attempts: list[Attempt], declared: int) -> None:
     records = list(ledger.payments.items())
     if len(records) > 1:
         # Keys before their stand-ins: a pending without a key must not take the attempt from the payment it speaks of.
-        records.sort(key=lambda item: ("|~" in item[0], item[1].first, item[0]))
+        records.sort(key=lambda item: (item[0].partition("|")[2].startswith("~"), item[1].first, item[0]))
     holders: dict[str, Attempt] = {}
     for key, record in records:
         provider, _, word = key.partition("|")
@@ -118,9 +119,7 @@ def _assign(ledger: Ledger, attempts: list[Attempt], declared: int) -> None:
         word = word.removeprefix("~")
         words = (word, *record.references)
         attempt = (
-            _holder(holders, provider, words)
-            or _by_reference(index, provider, record, words)
-            or _only_one(attempts, provider, record, declared, stand_in=stand_in)
+            _holder(holders, provider, words) or _by_reference(index, provider, record, words) or _only_one(attempts, key, record, declared)
         )
         if attempt is None:
             attempt = Attempt(f"{provider}:{word[3:] or record.method or 'other'}", record.method or "other", provider, figure(record))
@@ -173,18 +172,25 @@ def _by_reference(index: dict[str, list[Attempt]], provider: str, record: Paymen
     )
 
 
-def _only_one(attempts: Sequence[Attempt], provider: str, record: PaymentRecord, declared: int, *, stand_in: bool) -> Attempt | None:
+def _only_one(attempts: Sequence[Attempt], key: str, record: PaymentRecord, declared: int) -> Attempt | None:
     """Find rule 3: the only attempt of that provider and method without a key yet, else the one of equal amount, else the first.
 
-    An attempt begun by command has no provider; it takes the first payment of its method, which confirms what a person said.
+    An attempt begun by command has no provider; it takes the first payment of its method that was not known when a person
+    said that the money had come: that payment confirms it. Times cannot tell, money is told of after it has come.
     A stand-in does not claim an attempt for itself, so it may join one that has a key.
     """
+    provider, _, word = key.partition("|")
+    stand_in = word.startswith("~")
     among = attempts if stand_in else attempts[:declared]
     free = [
         attempt
         for attempt in among
         if attempt.provider == provider and _fits(attempt.method, record.method) and (stand_in or not attempt.keyed)
-    ] or [attempt for attempt in attempts if attempt.by_command and attempt.method == record.method and not attempt.keyed]
+    ] or [
+        attempt
+        for attempt in attempts
+        if attempt.by_command and attempt.method == record.method and not attempt.keyed and key not in attempt.known
+    ]
     if len(free) < 2:
         return free[0] if free else None
     amount = figure(record)
@@ -239,7 +245,8 @@ def _sum(attempt: Attempt) -> None:
     for source in sorted(captures, key=lambda name: (name == MANUAL, name)):
         total = sum(capture.amount_cents for capture in captures[source])
         if source == MANUAL and (beneath := sum(capture.on_top_of_cents for capture in captures[source])):
-            total += beneath
+            # By now captured is what the other sources tell.
+            total += min(beneath, attempt.captured_cents)
             captures[source] = [*attempt.captures, *captures[source]]
         if total > attempt.captured_cents:
             attempt.captured_cents = total

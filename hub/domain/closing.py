@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hub.domain.attempts import MANUAL, SHOP, Attempt, captured_of, charged_back_of, refunded_of
+from hub.domain.attempts import SHOP, Attempt, captured_of, charged_back_of, refunded_of
 from hub.domain.ledger import Stamp
 from hub.domain.sums import Sums
 
@@ -56,16 +56,16 @@ def _stamps(attempts: Sequence[Attempt]) -> list[Stamp]:
 
 
 def _captured(attempt: Attempt, until: Stamp) -> int:
-    reached: dict[str, int] = {}
-    for money in attempt.manual:
-        if (money.micros, money.key) <= until:
-            reached[MANUAL] = reached.get(MANUAL, 0) + money.amount_cents + money.on_top_of_cents
+    told: dict[str, int] = {}
     if attempt.shop is not None and (attempt.shop.micros, attempt.shop.key) <= until:
-        reached[SHOP] = attempt.shop.amount_cents
+        told[SHOP] = attempt.shop.amount_cents
     for key, record in attempt.records:
         source = key.partition("|")[0]
-        reached[source] = reached.get(source, 0) + captured_of(record, until)
-    return max(reached.values(), default=0)
+        told[source] = told.get(source, 0) + captured_of(record, until)
+    by_others = max(told.values(), default=0)
+    by_hand = [money for money in attempt.manual if (money.micros, money.key) <= until]
+    beneath = min(by_others, sum(money.on_top_of_cents for money in by_hand))
+    return max(by_others, beneath + sum(money.amount_cents for money in by_hand))
 
 
 def _gone(attempt: Attempt, until: Stamp) -> tuple[int, int]:

@@ -1,4 +1,7 @@
-"""Decisions: what an accepted command put into the ledgers. The body of its log row, folded again without guards."""
+"""Decisions: what an accepted command put into the ledgers. The body of its log row, folded again without guards.
+
+`entry` has no default, because log rows leave defaults out and the kind of an entry must stand there.
+"""
 
 from typing import Annotated, Final, Literal
 
@@ -8,11 +11,12 @@ from schemas.base import Cents, Identifier, Instant, Message, PaymentMethod, Tex
 
 
 class NewAttempt(Message):
-    """A payment attempt that no provider knows of (yet)."""
+    """A payment attempt that no provider knows of (yet). `known` are the payments that were there: none of them confirms it."""
 
-    entry: Literal["new_attempt"] = "new_attempt"
+    entry: Literal["new_attempt"]
     id: Identifier
     method: PaymentMethod
+    known: tuple[Text, ...] = ()
 
 
 class ManualCapture(Message):
@@ -21,7 +25,7 @@ class ManualCapture(Message):
     Sources are compared, not added up. Money that comes on top of what a provider has told of the attempt already says so.
     """
 
-    entry: Literal["manual_capture"] = "manual_capture"
+    entry: Literal["manual_capture"]
     attempt: Identifier
     method: PaymentMethod
     amount_cents: Cents
@@ -31,7 +35,7 @@ class ManualCapture(Message):
 class CancelRecord(Message):
     """The order is canceled; `reason` is a code (operator, expired, edited, ...)."""
 
-    entry: Literal["cancel"] = "cancel"
+    entry: Literal["cancel"]
     reason: Identifier
 
 

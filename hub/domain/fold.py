@@ -68,7 +68,7 @@ def apply_decision(ledger: Ledger, decision: Decision) -> None:
         key = decision.command_id if index == 0 else f"{decision.command_id}:{index}"
         match entry:
             case NewAttempt():
-                ledger.manual_attempts[entry.id] = ManualAttempt(micros, entry.method)
+                ledger.manual_attempts[entry.id] = ManualAttempt(micros, entry.method, entry.known)
             case ManualCapture():
                 ledger.manual_captures[key] = ManualMoney(micros, entry.attempt, entry.method, entry.amount_cents, entry.on_top_of_cents)
             case CancelRecord():

@@ -91,7 +91,7 @@ def judge(ledger: Ledger, view: View, command: Command, *, now: datetime, comman
         case ApproveOrder() as form:
             return _approve(ledger, view, form, by)
         case CancelOrder() as form:
-            entries = (CancelRecord(reason="operator"),)
+            entries = (CancelRecord(entry="cancel", reason="operator"),)
             return Accepted(by.decision(entries, notify=form.notify, visible=form.visible), message="canceled")
         case _:
             return Accepted(by.decision((), notify=None, visible=None))
@@ -122,14 +122,22 @@ def _approve(ledger: Ledger, view: View, form: ApproveOrder, by: _By) -> Judgeme
         method = form.method or _last_method(view)
         attempt_id = f"m{len(ledger.manual_attempts) + 1}"
         entries = (
-            NewAttempt(id=attempt_id, method=method),
-            ManualCapture(attempt=attempt_id, method=method, amount_cents=amount),
+            NewAttempt(entry="new_attempt", id=attempt_id, method=method, known=tuple(sorted(ledger.payments))),
+            ManualCapture(entry="manual_capture", attempt=attempt_id, method=method, amount_cents=amount),
         )
     else:
         manual = [money for money in ledger.manual_captures.values() if money.attempt == attempt.id]
         by_hand = sum(money.amount_cents + money.on_top_of_cents for money in manual)
         attempt_id, method = attempt.id, attempt.method
-        entries = (ManualCapture(attempt=attempt_id, method=method, amount_cents=amount, on_top_of_cents=attempt.captured_cents - by_hand),)
+        entries = (
+            ManualCapture(
+                entry="manual_capture",
+                attempt=attempt_id,
+                method=method,
+                amount_cents=amount,
+                on_top_of_cents=attempt.captured_cents - by_hand,
+            ),
+        )
     left = missing - amount
     result = {"payment": attempt_id, "method": method, "amount_cents": amount, "remaining_cents": left}
     decision = by.decision(entries, notify=form.notify, visible=form.visible)

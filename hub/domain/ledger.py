@@ -170,10 +170,11 @@ class PaymentRecord:
 
 
 class ManualAttempt(NamedTuple):
-    """An attempt begun by a command."""
+    """An attempt begun by a command; `known` are the records there were then."""
 
     micros: int
     method: PaymentMethod
+    known: tuple[str, ...]
 
 
 class ManualMoney(NamedTuple):
@@ -257,7 +258,9 @@ def load(text: str) -> Ledger:
             case "c":
                 ledger.cancellation = Cancellation(*value)
             case "a":
-                ledger.manual_attempts = {key: ManualAttempt(*attempt) for key, attempt in value.items()}
+                ledger.manual_attempts = {
+                    key: ManualAttempt(micros, method, tuple(known)) for key, (micros, method, known) in value.items()
+                }
             case "m":
                 ledger.manual_captures = {key: ManualMoney(*money) for key, money in value.items()}
             case "u":

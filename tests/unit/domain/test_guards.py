@@ -121,6 +121,14 @@ def test_provider_money_that_confirms_an_approval_counts_once() -> None:
     assert (published, kinds(order.view), len(order.invoices)) == (["payment.captured"], [], 1)
 
 
+def test_money_that_was_known_before_an_approval_does_not_confirm_it() -> None:
+    stray = payment("captured", 5, key="e2e=E7", method="pix", amount_cents=970)
+    order = story(placed(boleto()), stray)
+    approve(order, method="pix")
+    assert [(one.id, one.captured_cents) for one in order.view.attempts] == [("p1", 0), ("m1", TOTAL - 970), ("pix:E7", 970)]
+    assert order.view.payment_state == "paid"
+
+
 def test_approval_of_a_named_payment_whatever_became_of_it() -> None:
     order = story(placed(card(), boleto()), payment("failed", key="charge_id=c", provider="pagarme", method="card"))
     assert approve(order, payment="p1").result["payment"] == "p1"

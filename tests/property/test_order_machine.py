@@ -1,0 +1,307 @@
+"""An order under any interleaving of facts and commands: the invariants of order-lifecycle 3.9 that these facts can reach."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from random import Random
+from typing import Any, Final
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from hub.domain.decisions import Decision, parse_decision
+from hub.domain.fold import apply_decision, apply_fact
+from hub.domain.guards import GUARDS
+from hub.domain.judge import Accepted, NoOp, Rejected
+from hub.domain.labels import ASSIGNED_STATUSES
+from hub.domain.ledger import Ledger, dump, load
+from hub.domain.view import View, view
+from schemas.facts import Fact, parse_fact
+from tests.unit.domain.orders import NUMBER, TOTAL, TXID, VIRTUAL, Story, at, boleto, canceled, card, payment, pix, pix_paid, placed
+
+HUB: Final = "hub.commands"
+GATEWAY_ORDER: Final = [{"kind": "gateway_order_id", "value": "or_1"}]
+
+PLACEMENTS: Final[Sequence[Fact]] = (
+    placed(pix()),
+    placed(boleto(), event_id="evt-2"),
+    placed(card(amount_cents=7000, references=GATEWAY_ORDER), card(amount_cents=4970, references=GATEWAY_ORDER), event_id="evt-3"),
+    placed(pix(amount_cents=1000), boleto(amount_cents=None), card(paid_at=at(0).isoformat(), amount_cents=970), event_id="evt-4"),
+    placed(pix(), items=VIRTUAL, event_id="evt-5"),
+    placed(pix(), rules={"amount_tolerance_cents": 500, "close_on_full_refund": False}, event_id="evt-6"),
+    placed(total_cents=0, event_id="evt-7"),
+    placed(pix(), historical=True, event_id="evt-8", placed_at=at(-60).isoformat()),
+    placed(event_id="evt-9"),
+)
+
+KEYS: Final[Sequence[tuple[str | None, str, str, tuple[str, ...]]]] = (
+    ("e2e=E1", "pix", "pix", (f"txid={TXID}",)),
+    ("e2e=E2", "pix", "pix", (f"txid={TXID}",)),
+    ("e2e=E3", "pix", "pix", ()),
+    ("nosso_numero=237:12345678", "cnab", "boleto", ()),
+    ("charge_id=ch_1", "pagarme", "card", ("gateway_order_id=or_1",)),
+    ("charge_id=ch_2", "pagarme", "card", ("gateway_order_id=or_1",)),
+    ("charge_id=ch_3", "pagarme", "boleto", ("nosso_numero=237:0012345678",)),
+    ("payment_id=tran_1", "pagarme", "card", ("charge_id=ch_1",)),
+    (None, "pagarme", "card", ()),
+    (None, "pix", "pix", (f"txid={TXID}",)),
+    (None, "bank", "transfer", ()),
+)
+
+LIVE: Final = ("created", "pending", "in_review", "authorized")
+ENDS: Final = ("failed", "expired", "voided")
+REFUNDS: Final = ("refund_pending", "refunded", "refund_failed")
+DISPUTES: Final = ("chargeback_opened", "chargeback_won", "chargeback_lost", "reversed")
+
+minutes = st.integers(0, 40)
+amounts = st.sampled_from([1, 500, 970, 1000, 4970, 7000, TOTAL - 500, TOTAL, TOTAL + 1, 2 * TOTAL])
+event_ids = st.sampled_from([f"e{n}" for n in range(12)])
+
+
+@st.composite
+def payment_facts(draw: st.DrawFn, words: Sequence[str] = (*LIVE, *ENDS, "captured", *REFUNDS, *DISPUTES)) -> Fact:
+    """Say anything of any payment."""
+    key, provider, method, refs = draw(st.sampled_from(KEYS))
+    word = draw(st.sampled_from(words))
+    fields: dict[str, Any] = {}
+    if word in REFUNDS:
+        named, counted = draw(st.sampled_from([(True, False), (False, True), (True, True)]))
+        if named:
+            fields["refund_id"] = draw(st.sampled_from(["r1", "r2"]))
+            fields["amount_cents"] = draw(st.none() | amounts)
+        if counted:
+            fields["cumulative_cents"] = draw(amounts)
+    elif word in DISPUTES:
+        fields["dispute_id"] = draw(st.sampled_from([None, "d1"]))
+        fields["amount_cents"] = draw(st.none() | amounts)
+        fields["cumulative_cents"] = draw(st.none() | amounts)
+        fields["funds_withdrawn"] = draw(st.booleans())
+    else:
+        fields["amount_cents"] = draw(amounts if word == "captured" else st.none() | amounts)
+    if word in LIVE:
+        fields["due_at"] = draw(st.sampled_from([None, at(500).isoformat(), at(900).isoformat()]))
+    told = refs if draw(st.booleans()) else ()
+    told_method = method if draw(st.integers(0, 3)) else None
+    return payment(word, draw(minutes), key=key, refs=told, provider=provider, method=told_method, event_id=draw(event_ids), **fields)
+
+
+@st.composite
+def unknown_facts(draw: st.DrawFn) -> Fact:
+    """Say a word that nobody knows."""
+    return payment("unknown", draw(minutes), raw_word="???", event_id=draw(event_ids), amount_cents=TOTAL)
+
+
+@st.composite
+def mapped_facts(draw: st.DrawFn) -> Fact:
+    """Say again, now known, what was unknown."""
+    event_id = draw(event_ids)
+    return payment(draw(st.sampled_from(LIVE)), draw(minutes), event_id=f"{event_id}#mapped", refs=[f"txid={TXID}"])
+
+
+cancellations = st.builds(canceled, minutes, st.sampled_from(["customer_request", "fraud", "Maria desistiu", None]))
+other_families = st.builds(
+    lambda kind, when: parse_fact({"kind": kind, "event_id": "x", "provider": "bling", "occurred_at": at(when).isoformat()}),
+    st.sampled_from(["shipment.posted", "fiscal.issued", "order.production_started", "order.rejected"]),
+    minutes,
+)
+any_fact = st.one_of(
+    payment_facts(),
+    payment_facts(words=("captured", "refunded", "chargeback_opened", "chargeback_won", "pending")),
+    st.sampled_from(PLACEMENTS),
+    unknown_facts(),
+    mapped_facts(),
+    cancellations,
+    other_families,
+)
+
+
+def fold(facts: Sequence[Fact]) -> Ledger:
+    ledger = Ledger.empty(NUMBER)
+    for fact in facts:
+        apply_fact(ledger, fact, "any")
+    return ledger
+
+
+def open_exceptions(now: View) -> list[tuple[str, str]]:
+    return [(exception.kind, exception.key) for exception in now.exceptions]
+
+
+@given(facts=st.lists(any_fact, max_size=14), seed=st.integers(0, 2**32))
+@settings(max_examples=400)
+def test_neither_repeats_nor_the_order_of_arrival_show(facts: list[Fact], seed: int) -> None:  # I2, I3, I4
+    once = fold(facts)
+    shuffled = [*facts, *facts]
+    Random(seed).shuffle(shuffled)
+    twice = fold(shuffled)
+    assert dump(twice) == dump(once)
+    assert view(twice) == view(once)
+    assert open_exceptions(view(twice)) == open_exceptions(view(once))
+
+
+@given(facts=st.lists(any_fact, max_size=10), more=any_fact)
+def test_a_ledger_written_and_read_is_the_same_byte_for_byte(facts: list[Fact], more: Fact) -> None:
+    ledger = fold(facts)
+    text = dump(ledger)
+    again = load(text)
+    assert dump(again) == text
+    assert again == ledger
+    apply_fact(ledger, more, "any")
+    apply_fact(again, more, "any")
+    assert dump(again) == dump(ledger)
+
+
+@given(facts=st.lists(any_fact, max_size=10), unknown=unknown_facts())
+def test_an_unknown_word_never_moves_money_or_state(facts: list[Fact], unknown: Fact) -> None:  # I32
+    before, after = view(fold(facts)), view(fold([*facts, unknown]))
+    assert (after.captured_cents, after.state, after.payment_state) == (before.captured_cents, before.state, before.payment_state)
+    assert after.attempts == before.attempts
+
+
+def test_the_ledger_of_a_usual_order_is_small() -> None:
+    usual = fold(
+        [
+            placed(pix()),
+            payment("pending", 1, key=None, refs=[f"txid={TXID}"], method="pix"),
+            pix_paid(5, e2e="E00000000202611251305abcdefghijk"),
+            payment("refunded", 90, key="e2e=E00000000202611251305abcdefghijk", refund_id="dev1", amount_cents=990, cumulative_cents=990),
+        ]
+    )
+    assert len(dump(usual)) < 2048
+
+
+class OrderMachine(RuleBasedStateMachine):
+    """One order; every step is checked against what was there before, and all steps against each other at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order = Story()
+        self.log: list[Fact | Decision] = []
+        self.minute = 50
+
+    @initialize(placement=st.sampled_from(PLACEMENTS))
+    def place(self, placement: Fact) -> None:
+        self._tell(placement)
+
+    @rule(fact=any_fact)
+    def tell(self, fact: Fact) -> None:
+        self._tell(fact)
+
+    @precondition(lambda self: any(not isinstance(entry, Decision) for entry in self.log))
+    @rule(data=st.data())
+    def repeat(self, data: st.DataObject) -> None:
+        fact = data.draw(st.sampled_from([entry for entry in self.log if not isinstance(entry, Decision)]))
+        before, events = self.order.view, len(self.order.events)
+        self._tell(fact)
+        assert self.order.view == before  # I2
+        assert len(self.order.events) == events
+
+    @rule(command=st.sampled_from(["order.approve", "order.cancel"]), data=st.data(), notify=st.sampled_from([None, True, False]))
+    def ask(self, command: str, data: st.DataObject, notify: bool | None) -> None:
+        form: dict[str, Any] = {"notify": notify}
+        if command == "order.approve":
+            form["payment"] = data.draw(st.sampled_from([None, None, *(attempt.id for attempt in self.order.view.attempts)]))
+            form["method"] = data.draw(st.sampled_from([None, None, "cash", "pix"]))
+            form["amount_cents"] = data.draw(st.none() | amounts)
+        before, text, events, done = self.order.view, dump(self.order.ledger), len(self.order.events), self.order.done
+        self.minute += 1
+        verdict = self.order.ask(command, self.minute, **form)
+        match verdict:
+            case Rejected() | NoOp():  # I15
+                assert (self.order.view, dump(self.order.ledger), len(self.order.events)) == (before, text, events)
+                assert self.order.done == done
+            case Accepted(decision=decision):
+                assert command in before.allowed_actions
+                self.log.append(decision)
+                if command == "order.approve":
+                    assert self.order.view.captured_cents == before.captured_cents + verdict.result["amount_cents"]
+                    assert self.order.view.remaining_cents == verdict.result["remaining_cents"]
+        self._follow(before)
+
+    def _tell(self, fact: Fact) -> None:
+        before = self.order.now
+        self.order.tell(fact)
+        self.log.append(fact)
+        self._follow(before)
+
+    def _follow(self, before: View | None) -> None:
+        after = self.order.view
+        if before is None:
+            return
+        if before.base_state == "canceled":
+            assert after.state == "canceled"  # I7
+        canceling = any(isinstance(entry, Decision) and entry.kind == "order.cancel" for entry in self.log)
+        canceling = canceling or any(entry.kind == "order.canceled" for entry in self.log)
+        assert (after.state == "canceled") == canceling  # I24: neither a failure nor an expiry cancels
+
+    @invariant()
+    def what_is_shown_is_consistent(self) -> None:
+        now = self.order.now
+        if now is None:
+            return
+        assert now.status in ASSIGNED_STATUSES[now.state]  # I21
+        assert now.refunded_cents >= 0
+        assert now.charged_back_cents >= 0
+        assert now.net_cents >= 0  # I5
+        if now.base_state == "closed":
+            assert now.captured_cents > 0
+            assert now.captured_cents - now.refunded_cents - now.charged_back_cents <= 0  # I6
+        identities = open_exceptions(now)
+        assert len(set(identities)) == len(identities)  # I25
+        assert all(exception.resolve_with for exception in now.exceptions)
+        ids = [attempt.id for attempt in now.attempts]
+        assert len(set(ids)) == len(ids)
+        assert sum(attempt.captured_cents for attempt in now.attempts) == now.captured_cents
+        assert sum(capture.amount_cents for capture in now.captures) >= now.captured_cents
+        keys = [transaction.key for transaction in now.transactions]
+        assert len(set(keys)) == len(keys)
+        assert {capture.key for capture in now.captures} <= set(keys)
+
+    @invariant()
+    def what_was_published_happened_once(self) -> None:
+        keys = self.order.keys
+        assert len(self.order.invoices) == keys.count("invoice.created") <= 1  # I16
+        assert keys.count("order.placed") <= 1
+        assert keys.count("stock.release_requested") <= 1
+        notices = [event.body["key"] for event in self.order.events if event.routing_key.startswith("notification.")]
+        assert len(set(notices)) == len(notices)  # I19
+        changes = [event.body for event in self.order.events if event.routing_key.startswith("order.status_changed.")]
+        for earlier, later in pairwise(changes):
+            assert later["from"] == earlier["to"]
+            assert later["from"] != later["to"]
+        now = self.order.now
+        if now is not None:
+            assert changes[0]["from"] is None
+            assert changes[-1]["to"] == {"state": now.state, "status": now.status}
+            opened = [key for key in keys if key.startswith("exception.opened.")]
+            resolved = [key for key in keys if key.startswith("exception.resolved.")]
+            assert len(opened) - len(resolved) == len(now.exceptions)
+
+    @invariant()
+    def actions_are_what_would_be_accepted(self) -> None:  # I20
+        if self.order.now is None:
+            return
+        for command in GUARDS:
+            trial = Story(self.order.ledger, self.order.done, self.order.now)
+            trial.ledger = load(dump(self.order.ledger))
+            assert isinstance(trial.ask(command), Accepted) == (command in self.order.now.allowed_actions)
+
+    def teardown(self) -> None:
+        if self.order.now is None:
+            return
+        text = dump(self.order.ledger)
+        shuffled = [*self.log, *self.log]
+        Random(len(text)).shuffle(shuffled)
+        for entries in (self.log, shuffled, list(reversed(self.log))):  # I1, I3
+            ledger = Ledger.empty(NUMBER)
+            for entry in entries:
+                if isinstance(entry, Decision):
+                    apply_decision(ledger, parse_decision(entry.model_dump(mode="json", exclude_defaults=True)))
+                else:
+                    source = "shop.orders" if entry.provider == "shop" else f"payments.{entry.provider}"
+                    apply_fact(ledger, parse_fact(entry.model_dump(mode="json", exclude_defaults=True)), source)
+            assert dump(ledger) == text
+            assert view(ledger) == self.order.view
+
+
+OrderMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+TestOrder = OrderMachine.TestCase
