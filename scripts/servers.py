@@ -95,7 +95,7 @@ def ensure_installed() -> None:
     root = _root_prefix()
     if root is None or shutil.which("apt-get") is None:
         raise ServersMissing(
-            f"The tests need {' and '.join(missing)}. Install: sudo {' '.join(command)}\n"
+            f"The tests need {' and '.join(missing)}. Install: sudo apt-get update && sudo {' '.join(command)}\n"
             f"or give them servers of your own: {AMQP_VARIABLE}=amqp://... {DATABASE_VARIABLE}=postgresql://..."
         )
     print(f"servers: installing {' and '.join(missing)} with apt", file=sys.stderr, flush=True)

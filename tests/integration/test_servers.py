@@ -5,13 +5,17 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import aio_pika
 import psycopg
 import pytest
 
+from adapters.contract import ENTRY_POINT_GROUP
+from hub.bus import topology
 from scripts.servers import (
+    HUB_EXCHANGES,
     HUB_QUEUES,
     NotEmpty,
     PrivatePostgres,
@@ -29,9 +33,9 @@ async def publish_one(url: str) -> int:
     """Put one persistent message into a quorum queue; how many it holds then."""
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
-        await channel.declare_queue("kept", durable=True, arguments={"x-queue-type": "quorum"})
-        await channel.default_exchange.publish(aio_pika.Message(b"x", delivery_mode=aio_pika.DeliveryMode.PERSISTENT), "kept")
-        queue = await channel.declare_queue("kept", passive=True)
+        await channel.declare_queue("hub.dead", durable=True, arguments={"x-queue-type": "quorum"})
+        await channel.default_exchange.publish(aio_pika.Message(b"x", delivery_mode=aio_pika.DeliveryMode.PERSISTENT), "hub.dead")
+        queue = await channel.declare_queue("hub.dead", passive=True)
         return queue.declaration_result.message_count or 0
 
 
@@ -59,6 +63,13 @@ async def test_a_virtual_host_in_use_is_refused(amqp_url: str) -> None:
     told = subprocess.run([sys.executable, "-c", code], cwd=SCRIPT.parents[1], capture_output=True, text=True, check=True).stdout
     assert f"already holds the queue {HUB_QUEUES[3]}" in told
     assert "guest" not in told
+
+
+def test_every_queue_and_exchange_of_the_hub_is_known_to_the_cleaner() -> None:
+    adapters = [entry.load() for entry in entry_points(group=ENTRY_POINT_GROUP)]
+    built = topology.build(adapters)
+    assert {queue.name for queue in built.queues} <= set(HUB_QUEUES)
+    assert {exchange.name for exchange in built.exchanges} <= set(HUB_EXCHANGES)
 
 
 def test_an_empty_virtual_host_is_taken(amqp_url: str) -> None:
