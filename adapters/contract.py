@@ -6,7 +6,7 @@ AdapterError                      -> dead letter
     SigningKeyUnknown                the hub refetches the provider's key set once, then kind `untrusted`
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
@@ -66,6 +66,12 @@ class FailedPart:
 
     cause: str
     part: bytes
+
+
+def none_legible(failed: Sequence[FailedPart]) -> PayloadMalformed:
+    """Return the error for a batch of which nothing could be read: then the delivery itself is the bad part, its bytes kept."""
+    more = f"; and {len(failed) - 1} more of the same delivery" if len(failed) > 1 else ""
+    return PayloadMalformed(f"{failed[0].cause}{more}")
 
 
 @dataclass(frozen=True, slots=True)

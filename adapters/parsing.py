@@ -15,6 +15,9 @@ from adapters.contract import PayloadMalformed
 from schemas.base import MAX_CENTS, Cents, Identifier, Text
 
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
+MAX_VALUES: Final = 200_000
+"""Values in one document. 8 MiB of `{},` are 2.8 million objects, which took a minute and more to refuse one by one (tried)."""
+
 MAX_DEPTH: Final = 64
 """Levels of objects and lists; the deepest documented webhook has nine."""
 
@@ -39,10 +42,14 @@ def parse_json(model: type[Model], body: bytes, content_type: str | None = None)
 def load_json(body: bytes, content_type: str | None = None) -> Any:
     """Read a JSON body as plain values; numbers with a point come as Decimal.
 
-    Refused: more than 8 MiB, more than 64 levels, NaN and Infinity, numbers of over 64 characters, a name that stands twice
+    Refused: more than 8 MiB, 200,000 values or 64 levels, NaN and Infinity, numbers of over 64 characters, a name that stands twice
     in one object (two readers would read two different amounts). Raises: PayloadMalformed.
     """
     text = _decode(body, content_type)
+    brackets = text.count("{") + text.count("[")
+    # Counts those inside of texts too: an upper bound, and cheap.
+    if brackets + text.count(",") > MAX_VALUES:
+        raise PayloadMalformed(f"body holds more than {MAX_VALUES} values")
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -52,8 +59,8 @@ def load_json(body: bytes, content_type: str | None = None) -> Any:
         raise PayloadMalformed(f"body is nested deeper than {MAX_DEPTH} levels") from None
     except ValueError as error:  # an integer of thousands of digits
         raise PayloadMalformed("body holds a number too long to read") from error
-    # Counting is cheap and right in the usual case: a document with so few brackets cannot be deeper.
-    if text.count("{") + text.count("[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+    # In the usual case a document with so few brackets cannot be deeper.
+    if brackets > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
         raise PayloadMalformed(f"body is nested deeper than {MAX_DEPTH} levels")
     return value
 

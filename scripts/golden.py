@@ -20,7 +20,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from adapters.contract import (
-    ENTRY_POINT_GROUP, Adapter, AdapterError, Facts, Fetch, HttpResponse, Ignored, RawDelivery, Translation,
+    ENTRY_POINT_GROUP,
+    Adapter,
+    AdapterError,
+    Facts,
+    Fetch,
+    HttpResponse,
+    Ignored,
+    RawDelivery,
+    Translation,
 )  # fmt: skip
 
 ROOT: Final = Path(__file__).resolve().parent.parent / "tests" / "golden"

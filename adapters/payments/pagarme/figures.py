@@ -71,7 +71,7 @@ def refunded_cents(charge: Charge, *, whole: bool = False) -> int:
     `whole`: the event says that everything went back.
     """
     moved, settled = moved_cents(charge), settled_cents(charge)
-    figure = _returned_cents(charge, moved)
+    figure = _returned_cents(charge, settled)
     if moved is None or settled is None:
         return figure
     if whole:
@@ -79,12 +79,12 @@ def refunded_cents(charge: Charge, *, whole: bool = False) -> int:
     return settled + figure - moved if figure >= moved else min(figure, settled)
 
 
-def _returned_cents(charge: Charge, moved: int | None) -> int:
+def _returned_cents(charge: Charge, settled: int | None) -> int:
     canceled = charge.canceled_amount or 0
     operation = (charge.last_transaction.amount or 0) if charge.last_transaction.status in REFUND_DONE else 0
     if charge.refunded_amount:
         return charge.refunded_amount
-    released = _released_cents(charge, moved)
+    released = _released_cents(charge, settled)
     if not released:
         return canceled or operation
     # canceled_amount of a card captured in part also holds the rest that was never captured. Where that rest is not booked,
@@ -92,7 +92,7 @@ def _returned_cents(charge: Charge, moved: int | None) -> int:
     return max(canceled - released, operation if operation <= canceled else 0, 0)
 
 
-def _released_cents(charge: Charge, moved: int | None) -> int:
-    if charge.payment_method not in CARD_METHODS or moved is None or charge.amount is None:
+def _released_cents(charge: Charge, settled: int | None) -> int:
+    if charge.payment_method not in CARD_METHODS or settled is None or charge.amount is None:
         return 0
-    return max(0, charge.amount - moved)
+    return max(0, charge.amount - settled)

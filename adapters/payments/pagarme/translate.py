@@ -15,6 +15,7 @@ from adapters.contract import (
     PayloadMalformed,
     RawDelivery,
     Translation,
+    none_legible,
 )  # fmt: skip
 from adapters.parsing import Moment, dump_json, load_json, read, read_object
 from adapters.payments.pagarme.charges import BOOKKEEPING, EVENT_RULES, PROVIDER, Told, event_of, state_of, unknown
@@ -84,7 +85,7 @@ def _translate_order(document: dict[str, Any], hook: Hook, received_at: datetime
         return dump_json({**document, "data": {**hook.data, "charges": [charge]}})
 
     facts, failed = _translate_charges(order.charges, "data.charges", tell, part)
-    return Facts(facts, failed, hook.id) if facts or failed else Ignored(f"{hook.type} without charges moves no money", hook.id)
+    return Facts(facts, failed, hook.id) if facts else Ignored(f"{hook.type} without charges moves no money", hook.id)
 
 
 def _translate_charges(
@@ -98,9 +99,9 @@ def _translate_charges(
             charge = _read_charge(raw, where)
             facts.extend(state_of(charge, tell(charge, where)))
         except PayloadMalformed as error:
-            if len(charges) == 1:
-                raise  # the delivery is the bad part; its own bytes are kept
             failed.append(FailedPart(str(error), part(raw)))
+    if failed and not facts:
+        raise none_legible(failed)
     return tuple(facts), tuple(failed)
 
 
@@ -167,4 +168,4 @@ def parse_response(fetch: Fetch, response: HttpResponse, received_at: datetime) 
         return Told(event_id, charge.status, Moment(received_at, assumed=True), place, order=order)
 
     facts, failed = _translate_charges(charges, "charges", tell, lambda charge: dump_json({**document, "charges": [charge]}))
-    return Facts(facts, failed) if facts or failed else Ignored("the order has no charges")
+    return Facts(facts, failed) if facts else Ignored("the order has no charges")

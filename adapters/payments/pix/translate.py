@@ -16,6 +16,7 @@ from adapters.contract import (
     PayloadMalformed,
     RawDelivery,
     Translation,
+    none_legible,
 )  # fmt: skip
 from adapters.parsing import Moment, dump_json, end_of_day, load_json, read, read_object
 from adapters.payments.pix.wire import Calendar, Charge, Devolucao, Pix, RefundTimes, as_list
@@ -92,14 +93,14 @@ def _translate_list(items: list[Any], received_at: datetime) -> Facts | Ignored:
         try:
             pix = _read_pix(item, place)
         except PayloadMalformed as error:
-            if len(items) == 1:
-                raise  # the delivery is the bad part; its own bytes are kept
             failed.append(_failed(error, item))
             continue
         facts[_captured(pix, received_at)] = None
         refunds = _readable_refunds(pix, item, place, failed)
         facts.update(dict.fromkeys(_refund_facts(pix, refunds, received_at)))
-    return Facts(tuple(facts), tuple(failed)) if facts or failed else Ignored("no Pix in the callback")
+    if failed and not facts:
+        raise none_legible(failed)
+    return Facts(tuple(facts), tuple(failed)) if facts else Ignored("no Pix in the callback")
 
 
 def _read_pix(item: object, place: str) -> Pix:

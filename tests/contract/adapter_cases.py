@@ -1,0 +1,125 @@
+"""What the adapter suite must know of each adapter and cannot find out: how its messages are signed, which words are open.
+
+A new adapter adds one entry to CASES; test_adapters.py refuses to pass without it.
+"""
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from adapters.contract import RawDelivery, Secrets
+from scripts.golden import RECEIVED_AT
+
+Sign = Callable[[bytes, int], Mapping[str, object]]
+"""Return the headers under which secret number 0, 1 or 2 sends this body. Number 2 is configured nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """One way in which messages of an adapter prove where they come from."""
+
+    name: str
+    sign: Sign
+    secrets: Secrets
+    """Knows secrets 0 and 1: the middle of a rotation."""
+    covers_body: bool = True
+
+    def delivery(self, body: bytes, which: int) -> RawDelivery:
+        """Return the signed delivery."""
+        return RawDelivery(body, self.sign(body, which), RECEIVED_AT)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWord:
+    """A native word of an open set, in a golden case; an invented one in its place gives kind `unknown`."""
+
+    case: str
+    path: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterCase:
+    """What is particular to one adapter. Without signings its verify must be `unsigned`."""
+
+    signings: tuple[Signing, ...] = ()
+    open_words: tuple[OpenWord, ...] = ()
+
+
+# --- Pagar.me -----------------------------------------------------------------------------------------------------------------
+
+_KEYS: Final = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(3)]
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _jwk(key: rsa.RSAPrivateKey) -> dict[str, str]:
+    numbers = key.public_key().public_numbers()
+    modulus, exponent = (number.to_bytes((number.bit_length() + 7) // 8) for number in (numbers.n, numbers.e))
+    return {"kty": "RSA", "use": "sig", "alg": "RS256", "n": _base64url(modulus), "e": _base64url(exponent)}
+
+
+def pagarme_header(body: bytes, which: int, key_id: str | None = None) -> str:
+    """Return the value of X-Webhook-Asymmetric-Signature."""
+    signature = _base64url(_KEYS[which].sign(body, padding.PKCS1v15(), hashes.SHA256()))
+    # The stranger's key claims to be one that is known; a key id that is not known is another test.
+    return f"alg=RS256;kid={key_id or f'key-{which % 2}'};signature={signature}"
+
+
+def _pagarme_signed(body: bytes, which: int) -> dict[str, object]:
+    return {"hub-http-headers": {"X-Webhook-Asymmetric-Signature": pagarme_header(body, which)}}
+
+
+def _basic(body: bytes, which: int) -> dict[str, object]:
+    credentials = base64.b64encode(f"loja:senha-{which}".encode()).decode()
+    return {"hub-http-headers": {"Authorization": f"Basic {credentials}"}}
+
+
+PAGARME_SECRETS: Final = Secrets(jwks={f"key-{number}": _jwk(_KEYS[number]) for number in (0, 1)})
+
+
+# --- Pix ----------------------------------------------------------------------------------------------------------------------
+
+
+def _pix_query(body: bytes, which: int) -> dict[str, object]:
+    return {"hub-http-headers": {"content-type": "application/json"}, "hub-http-query": {"hmac": f"segredo-{which}", "ignorar": "/pix"}}
+
+
+CASES: Final[Mapping[str, AdapterCase]] = {
+    "shop.orders": AdapterCase(),
+    "payments.pix": AdapterCase(
+        signings=(Signing("hmac in the URL", _pix_query, Secrets(webhook=("segredo-0", "segredo-1")), covers_body=False),),
+        open_words=(
+            OpenWord("refund_failed", ("pix", 0, "devolucoes", 0, "status")),
+            OpenWord("refund_failed", ("pix", 0, "devolucoes", 0, "natureza")),
+            OpenWord("med_reversal", ("pix", 0, "devolucoes", 0, "status")),
+            OpenWord("cob_active", ("status",)),
+        ),
+    ),
+    "payments.pagarme": AdapterCase(
+        signings=(
+            Signing("RS256", _pagarme_signed, PAGARME_SECRETS),
+            Signing("Basic", _basic, Secrets(webhook=("loja:senha-0",), extra={"basic_user": "loja", "basic_password": "senha-1"}), False),
+        ),
+        open_words=(
+            OpenWord("charge_paid_card", ("data", "status")),
+            OpenWord("charge_refunded", ("data", "status")),
+            OpenWord("order_paid", ("data", "charges", 0, "status")),
+        ),
+    ),
+}
+
+
+def replaced(document: Any, path: tuple[str | int, ...], value: object) -> Any:
+    """Return the document with another value at the path."""
+    if not path:
+        return value
+    first, *rest = path
+    copy: Any = dict(document) if isinstance(document, dict) else list(document)
+    copy[first] = replaced(document[first], tuple(rest), value)
+    return copy
