@@ -3,6 +3,7 @@
 Computed anew from the whole ledger each time, keys in the order of their first facts, so that nothing depends on arrival.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,6 +21,9 @@ SHOP: Final = "shop"
 
 DEFERRED_METHODS: Final = frozenset({"pix", "boleto", "transfer", "wallet"})
 """Methods by which the customer pays later, or elsewhere: an order that waits for one is pending_payment."""
+
+_ID_LIMIT: Final = 200
+"""Longest identifier of the published language."""
 
 _RANKS: Final = ("created", "pending", "in_review", "authorized")
 
@@ -122,7 +126,7 @@ def _assign(ledger: Ledger, attempts: list[Attempt], declared: int) -> None:
             _holder(holders, provider, words) or _by_reference(index, provider, record, words) or _only_one(attempts, key, record, declared)
         )
         if attempt is None:
-            attempt = Attempt(f"{provider}:{word[3:] or record.method or 'other'}", record.method or "other", provider, figure(record))
+            attempt = Attempt(_own_id(provider, word), record.method or "other", provider, figure(record))
             attempts.append(attempt)
         elif attempt.by_command and attempt.provider == MANUAL:
             attempt.provider = provider
@@ -131,6 +135,14 @@ def _assign(ledger: Ledger, attempts: list[Attempt], declared: int) -> None:
         attempt.records.append((key, record))
         attempt.keyed = attempt.keyed or not stand_in
         holders[f"{provider}|{word}"] = attempt
+
+
+def _own_id(provider: str, word: str) -> str:
+    """Name the attempt that a payment makes for itself: it must not change when further payments come."""
+    attempt_id = f"{provider}:{word[3:] or 'other'}"
+    if len(attempt_id) <= _ID_LIMIT:
+        return attempt_id
+    return f"{attempt_id[: _ID_LIMIT - 17]}~{hashlib.sha256(attempt_id.encode()).hexdigest()[:16]}"
 
 
 def figure(record: PaymentRecord) -> int | None:
@@ -219,7 +231,7 @@ def _holding(attempts: Sequence[Attempt], attempt_id: str) -> Attempt | None:
     for attempt in attempts:
         for key, _ in attempt.records:
             provider, _, word = key.partition("|")
-            if attempt_id == f"{provider}:{word.removeprefix('~')[3:]}":
+            if attempt_id == _own_id(provider, word.removeprefix("~")):
                 return attempt
     return None
 

@@ -20,7 +20,7 @@ _INVOICE: Final = "invoice"
 _STOCK: Final = "stock.release"
 
 _FACT_FIELDS: Final = (
-    "amount_cents", "cumulative_cents", "paid_cents", "interest_cents", "discount_cents", "fee_cents", "refund_id", "dispute_id",
+    "account", "amount_cents", "cumulative_cents", "paid_cents", "interest_cents", "discount_cents", "fee_cents", "refund_id", "dispute_id",
     "installments", "raw_word", "reason",
 )  # fmt: skip
 

@@ -135,7 +135,7 @@ def _approve(ledger: Ledger, view: View, form: ApproveOrder, by: _By) -> Judgeme
                 attempt=attempt_id,
                 method=method,
                 amount_cents=amount,
-                on_top_of_cents=attempt.captured_cents - by_hand,
+                on_top_of_cents=max(0, attempt.captured_cents - by_hand),
             ),
         )
     left = missing - amount

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from hub.domain.judge import Accepted
 from hub.domain.view import AttemptView, View
 from schemas.facts import Fact
 from tests.unit.domain.orders import TOTAL, at, boleto, card, fold, kinds, payment, pix, pix_paid, placed, seen, story
@@ -142,6 +143,14 @@ def test_another_provider_without_reference_makes_a_new_attempt() -> None:
         ("mercadopago:77", "mercadopago", "pix", "captured"),
     ]
     assert now.state == "processing"
+
+
+def test_the_name_of_a_new_attempt_fits_the_published_language() -> None:
+    order = story(placed(), payment("pending", key="payment_id=" + "9" * 200, provider="p" * 100, method="boleto", event_id="x"))
+    verdict = order.ask("order.approve")
+    assert isinstance(verdict, Accepted)
+    assert len(verdict.result["payment"]) == 200
+    assert order.view.state == "processing"
 
 
 def test_an_order_without_declared_payments_takes_what_comes() -> None:
