@@ -7,8 +7,10 @@ import typer
 
 from hub import observability
 from hub.cli import db, dead, exceptions, follow_up, operation, order, orders, topology
+from hub.cli import doctor as diagnosing
 from hub.cli import publish as publishing
 from hub.cli import replay as replaying
+from hub.cli import trace as tracing
 from hub.cli.failures import HubGroup
 
 app: Final = typer.Typer(
@@ -44,6 +46,7 @@ def root(
 
 app.command()(replaying.replay)
 app.command()(publishing.publish)
+app.command()(tracing.trace)
 app.add_typer(orders.app, name="orders")
 app.add_typer(order.app, name="order")
 app.add_typer(exceptions.app, name="exceptions")
@@ -53,4 +56,5 @@ app.add_typer(follow_up.invoices, name="invoices")
 app.add_typer(db.app, name="db")
 app.add_typer(topology.app, name="topology")
 app.command()(operation.config)
+app.command()(diagnosing.doctor)
 app.command()(operation.verify)

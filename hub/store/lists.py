@@ -46,7 +46,8 @@ _ACCENTED: Final = frozenset("aeiouycn")
 _CHUNK: Final = 500
 
 
-def _rows(connection: Connection, statement: Select[Any]) -> list[dict[str, Any]]:
+def rows(connection: Connection, statement: Select[Any]) -> list[dict[str, Any]]:
+    """Read rows as plain dictionaries."""
     # Names of columns are a kind of text of SQLAlchemy's own, which no JSON writer knows.
     return [{str(name): value for name, value in row.items()} for row in connection.execute(statement).mappings()]
 
@@ -147,7 +148,7 @@ def list_orders(
         .limit(limit)
         .offset(offset)
     )
-    found = _rows(connection, statement)
+    found = rows(connection, statement)
     kinds = _open_kinds(connection, [row["number"] for row in found])
     for row in found:
         address = row.pop("shipping_address")
@@ -200,12 +201,12 @@ def list_exceptions(
     if kinds:
         statement = statement.where(exceptions.c.kind.in_(kinds))
     statement = statement.order_by(exceptions.c.opened_at, exceptions.c.id).limit(limit).offset(offset)
-    return _rows(connection, statement)
+    return rows(connection, statement)
 
 
 def exception_by_id(connection: Connection, row_id: int) -> dict[str, Any] | None:
     """Read one exception, open or settled."""
-    found = _rows(connection, select(exceptions).where(exceptions.c.id == row_id))
+    found = rows(connection, select(exceptions).where(exceptions.c.id == row_id))
     return found[0] if found else None
 
 
@@ -242,7 +243,7 @@ def list_dead_letters(
     """Read dead letters without their bodies, oldest first; only open ones unless the filter says otherwise."""
     statement = select(*_DEAD_COLUMNS, func.length(dead_letters.c.body).label("size"))
     statement = statement.where(dead_letters.c.id > after, *_dead_conditions(wanted))
-    return _rows(connection, statement.order_by(dead_letters.c.id).limit(limit).offset(offset))
+    return rows(connection, statement.order_by(dead_letters.c.id).limit(limit).offset(offset))
 
 
 def dead_letter_ids(connection: Connection, wanted: DeadLetterFilter | None = None) -> list[int]:
@@ -273,7 +274,7 @@ def dead_letter_groups(connection: Connection, wanted: DeadLetterFilter | None =
         .group_by(*common)
         .order_by(count.desc(), *common)
     )
-    return _rows(connection, statement)
+    return rows(connection, statement)
 
 
 def dead_letter_document(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
@@ -290,7 +291,7 @@ def dead_letter_document(row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
 def list_parked(connection: Connection, *, after: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
     """Read facts that wait for their order, oldest first, as the contract shows them."""
     statement = select(parked_facts).where(parked_facts.c.id > after).order_by(parked_facts.c.id).limit(limit)
-    return [parked_document(row) for row in _rows(connection, statement)]
+    return [parked_document(row) for row in rows(connection, statement)]
 
 
 def parked_document(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -327,7 +328,7 @@ def list_transactions(
     if kinds:
         statement = statement.where(transactions.c.kind.in_(kinds))
     statement = statement.order_by(transactions.c.occurred_at.desc(), transactions.c.order_number, transactions.c.key)
-    return _rows(connection, statement.limit(limit).offset(offset))
+    return rows(connection, statement.limit(limit).offset(offset))
 
 
 def list_invoices(connection: Connection, *, order: str | None = None, limit: int | None = None, offset: int = 0) -> list[dict[str, Any]]:
@@ -339,7 +340,7 @@ def list_invoices(connection: Connection, *, order: str | None = None, limit: in
     )
     if order is not None:
         statement = statement.where(invoices.c.order_number == order)
-    return _rows(connection, statement.order_by(invoices.c.created_at.desc(), invoices.c.number).limit(limit).offset(offset))
+    return rows(connection, statement.order_by(invoices.c.created_at.desc(), invoices.c.number).limit(limit).offset(offset))
 
 
 # -- the outbox ----------------------------------------------------------------------------------------------------------------
