@@ -477,6 +477,11 @@ class Command:
         return self.envelope.command
 
     @property
+    def target(self) -> str | None:
+        """The order it is about; reference.add names it in its data."""
+        return self.data.order if isinstance(self.data, AddReference) else self.envelope.order
+
+    @property
     def key(self) -> str:
         """The key of idempotency."""
         return self.envelope.idempotency_key or self.envelope.id

@@ -10,12 +10,13 @@ from hub.domain.effects import Cause
 from hub.domain.fold import apply_decision
 from hub.domain.judge import Accepted, NoOp, Rejected, judge
 from hub.domain.view import view
+from hub.engine import reference_add
 from hub.engine.deliveries import COMMANDS_KEY, Outcome, Reply
 from hub.engine.order_document import order_document
 from hub.engine.order_state import OrderState, instant_text
 from hub.engine.prepare import Prepared
 from hub.engine.roles import authenticated_user, may_command
-from schemas.commands import Command, legible_envelope, payload_hash
+from schemas.commands import AddReference, Command, legible_envelope, payload_hash
 
 if TYPE_CHECKING:
     from hub.engine.transaction import UnitOfWork
@@ -26,7 +27,7 @@ _REPLY_QUEUES: Final = ("amq.rabbitmq.reply-to.", "reply.")
 def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outcome:
     """Judge one command and apply its decision. Accepted and no_op answers are final; a rejected command is judged anew."""
     envelope = command.envelope
-    state = work.orders.get(envelope.order) if envelope.order is not None else None
+    state = work.orders.get(command.target) if command.target is not None else None
     user = authenticated_user(prepared.delivery, work.preparer.settings)
     refusal = may_command(user, command.name, envelope.actor, work.preparer.settings)
     if refusal is not None:
@@ -39,7 +40,7 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
         body = {**orjson.loads(answered[1]), "id": envelope.id}
         return Outcome("duplicate", f"{command.name} answered before", reply=_reply(prepared, body))
     if state is None:
-        return _rejected(work, prepared, command, None, "order_not_found", f"no order {envelope.order}")
+        return _rejected(work, prepared, command, None, "order_not_found", f"no order {command.target}")
     if command.name == "order.get":
         work.flush()
         body = _body(command, "accepted", state, result=order_document(work.connection, state.number) or {})
@@ -47,6 +48,15 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
     if envelope.expected_version is not None and envelope.expected_version != state.version:
         message = f"expected version {envelope.expected_version}, the order is at {state.version}"
         return _rejected(work, prepared, command, state, "version_conflict", message)
+    if isinstance(command.data, AddReference):
+        keys = reference_add.keys_of(work.connection, command.data)
+        if not keys:
+            message = "nothing waits under this reference; name its scope to register it all the same"
+            return _rejected(work, prepared, command, state, "invalid_payload", message)
+        result = reference_add.add_reference(work, prepared, state, keys)
+        body = _body(command, "accepted", state, result=result)
+        _remember(work, prepared, command, payload, body)
+        return Outcome("replied", f"{command.name} accepted", (state.number,), _reply(prepared, body))
     assert state.view is not None
     verdict = judge(
         state.ledger, state.view, command, now=prepared.at, command_id=envelope.id, actor=envelope.actor or user.name or "unknown"

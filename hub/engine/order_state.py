@@ -68,6 +68,7 @@ class OrderState:
     exceptions: list[dict[str, Any]] = field(default_factory=list)
     resolved: list[dict[str, Any]] = field(default_factory=list)
     entries: set[str] = field(default_factory=set)
+    conflicts: set[str] = field(default_factory=set)
 
     @classmethod
     def new(cls, number: str) -> "OrderState":

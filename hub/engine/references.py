@@ -63,6 +63,11 @@ def _keys_of(scope: str, kind: str, value: str) -> tuple[ReferenceKey, ...]:
     return (own, order_number_key(value)) if kind in _ALSO_ORDER_NUMBERS else (own,)
 
 
+def own_key(scope: str, kind: str, value: str) -> ReferenceKey:
+    """Return the row under which one reference stands, its value as the table holds it."""
+    return _keys_of(scope, kind, value)[0]
+
+
 def declared_keys(payment: DeclaredPayment, adapters: Mapping[str, Adapter], scopes: Scopes) -> set[ReferenceKey]:
     """Return what a declared payment claims for its order. A bare reference stands under every kind its adapter lists."""
     scope = scopes.of(payment.provider, payment.account)

@@ -283,3 +283,16 @@ def write_documents(connection: Connection, orders: Sequence[tuple[str, datetime
         )
     bulk.upsert(connection, tables.transactions, transactions, keep=("occurred_at",))
     bulk.upsert(connection, tables.refunds, refunds, keep=("created_at",))
+
+
+def open_conflicts(connection: Connection, keys: Iterable[str]) -> list[tuple[str, str]]:
+    """Find orders that have reference_conflict open under any of these keys, sorted."""
+    wanted = sorted(keys)
+    if not wanted:
+        return []
+    source, parameters = bulk.keys(connection, key=wanted)
+    statement = text(
+        f"SELECT e.order_number, e.key FROM {source} JOIN exceptions e ON e.key = k.key "
+        "WHERE e.kind = 'reference_conflict' AND e.resolved_at IS NULL ORDER BY e.order_number, e.key"
+    )
+    return [(row[0], row[1]) for row in connection.execute(statement, parameters)]

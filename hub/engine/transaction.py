@@ -20,7 +20,7 @@ from hub.domain.effects import Cause, EventDraft, effects
 from hub.domain.fold import apply_fact
 from hub.domain.ledger import FOLD_VERSION
 from hub.domain.view import View, view
-from hub.engine import commands, rows
+from hub.engine import commands, reference_add, rows
 from hub.engine.dead_letters import dead_letter_row, insert_dead_letters
 from hub.engine.deliveries import COMMANDS_KEY, Outcome, OutcomeKind
 from hub.engine.headers import kept_headers
@@ -30,10 +30,12 @@ from hub.engine.prepare import InboxKey, Prepared, PreparedFact, Preparer
 from hub.engine.references import Lookup, ReferenceKey
 from hub.engine.rows import ParkedRow, ReferenceRow
 from hub.store import bulk, tables
+from schemas.commands import AddReference
 from schemas.facts import parse_fact
 
 _QUIET_AFTER: Final = timedelta(days=7)
-_NO_PAYLOAD: Final = ""
+HUB_SOURCE: Final = "hub"
+"""Source of log rows that the hub writes about itself."""
 
 
 @dataclass(slots=True)
@@ -135,6 +137,11 @@ class UnitOfWork:
                 if item.placed is not None:
                     for key in item.claims:
                         claimed.setdefault(key, set()).add(item.placed.number)
+            if prepared.command is not None and isinstance(prepared.command.data, AddReference):
+                form = prepared.command.data
+                for key in reference_add.keys_of(self.connection, form):
+                    wanted.add(key)
+                    claimed.setdefault(key, set()).add(form.order)
         self._load_references(wanted, claimed)
 
     def _load_references(self, wanted: set[ReferenceKey], claimed: dict[ReferenceKey, set[str]]) -> None:
@@ -148,7 +155,8 @@ class UnitOfWork:
             locked = rows.lock_references(self.connection, unsettled)
             self.references.update(found)
             self.references.update(locked)
-            hiding = [key for key, row in locked.items() if row.may_hide_parked]
+            # Under a bound one only facts that name two orders wait: nobody needs them but a person who moves it.
+            hiding = [key for key, row in locked.items() if row.may_hide_parked or claimed.get(key)]
             wanted = set()
             for parked in rows.read_parked(self.connection, hiding):
                 waiting = self._reopened(parked)
@@ -171,8 +179,8 @@ class UnitOfWork:
         for row in self.references.values():
             numbers.update(row.claims)
         for prepared in batch:
-            if prepared.command is not None and prepared.command.envelope.order is not None:
-                numbers.add(prepared.command.envelope.order)
+            if prepared.command is not None and (number := prepared.command.target) is not None:
+                numbers.add(number)
             numbers.update(item.placed.number for item in prepared.facts if item.placed is not None)
         for number, row_found in rows.lock_orders(self.connection, numbers).items():
             self.orders[number] = OrderState.opened(row_found)
@@ -276,6 +284,31 @@ class UnitOfWork:
             if waiting.stored_id is not None:
                 self.pending.released.append(waiting.stored_id)
             self._apply(found, waiting.fact, at, waiting.raw_sha256)
+
+    def assign_reference(self, key: ReferenceKey, state: OrderState, at: datetime) -> list[PreparedFact]:
+        """Give a reference to an order on a person's word, whoever had it; returns the facts that this frees."""
+        row = self.references[key]
+        row.claims = ()
+        freed: list[PreparedFact] = []
+        waiting = [self._waiting[entry] for entry in self._waiting_under.get(key, ()) if entry in self._waiting]
+        self._bind(key, state, at)
+        freed.extend(one.fact for one in waiting if one.fact.entry_key not in self._waiting)
+        return freed
+
+    def settle_conflicts(self, keys: set[str], at: datetime) -> None:
+        """Close open reference_conflict exceptions, each with a row of its order's log."""
+        for number, key in rows.open_conflicts(self.connection, keys):
+            state = self.orders.get(number)
+            if state is None:
+                found = rows.lock_orders(self.connection, [number])
+                state = self.orders[number] = OrderState.opened(found[number])
+            position = state.advance(at)
+            resolved = {"kind": "reference_conflict", "key": key}
+            event = state.number_event(EventDraft("exception.resolved.reference_conflict", _conflict_body(resolved, key), at), at)
+            self.pending.outbox.append(event)
+            state.conflicts.discard(key)
+            self._touch_exception(state, "reference_conflict", key, {"resolved_at": at, "resolution": "reference.add"})
+            self._log_conflict(state, position, "reference.settled", key, resolved, at, event)
 
     def _wait(self, waiting: _Waiting) -> None:
         self._waiting[waiting.fact.entry_key] = waiting
@@ -456,23 +489,32 @@ class UnitOfWork:
 
     def _conflict(self, state: OrderState, key: str, claimants: tuple[str, ...], at: datetime) -> None:
         """Open `reference_conflict` on an order. The ledger knows nothing of it, so it is a log row of the hub's own."""
-        entry = hashlib.sha256(f"reference.conflict:{key}".encode()).hexdigest()[:32]
-        if self._known(state, entry):
+        if key in state.conflicts or (state.number, key) in rows.open_conflicts(self.connection, {key}):
             return
+        state.conflicts.add(key)
         position = state.advance(at)
         detail = {"reference": key, "orders": list(claimants)}
-        draft = EventDraft(
-            "exception.opened.reference_conflict",
-            {"kind": "reference_conflict", "key": key, "detail": detail, "resolve_with": ["reference.add"]},
-            at,
-        )
-        event = state.number_event(draft, at)
+        opened = {"kind": "reference_conflict", "key": key, "detail": detail, "resolve_with": ["reference.add"]}
+        event = state.number_event(EventDraft("exception.opened.reference_conflict", _conflict_body(opened, key), at), at)
         self.pending.outbox.append(event)
         self.open_exception(state, "reference_conflict", key, detail, ("reference.add",), at)
+        self._log_conflict(state, position, "reference.conflict", key, detail, at, event)
+
+    def _log_conflict(
+        self, state: OrderState, position: int, kind: str, key: str, body: dict[str, Any], at: datetime, event: OutboxRow
+    ) -> None:
         self.log(
-            state, position, kind="reference.conflict", source="hub", source_event_id=key[:200], entry_key=entry, occurred_at=at, at=at,
-            body=orjson.dumps(detail).decode(), events=[event],
-        )  # fmt: skip
+            state,
+            position,
+            kind=kind,
+            source=HUB_SOURCE,
+            source_event_id=key[:200],
+            entry_key=hashlib.sha256(f"{kind}:{key}:{position}".encode()).hexdigest()[:32],
+            occurred_at=at,
+            at=at,
+            body=orjson.dumps(body).decode(),
+            events=[event],
+        )
 
     # -- the rest --------------------------------------------------------------------------------------------------------------
 
@@ -530,7 +572,13 @@ class UnitOfWork:
                 connection, tables.raw_messages, [pending.raw[key] for key in sorted(pending.raw)], suffix="ON CONFLICT (sha256) DO NOTHING"
             )
         bulk.insert(connection, tables.inbox, pending.replies)
-        bulk.insert(connection, tables.outbound_requests, pending.fetches)
+        # While a read is queued a further notice adds nothing; one that has started gets a successor (architecture D9).
+        bulk.insert(
+            connection,
+            tables.outbound_requests,
+            pending.fetches,
+            suffix="ON CONFLICT (adapter, request_key) WHERE action = 'fetch' AND state = 'queued' DO NOTHING",
+        )
 
     def _flush_orders(self) -> None:
         created: list[dict[str, Any]] = []
@@ -632,3 +680,7 @@ def _flush_placements(connection: Connection, pending: _Pending) -> None:
         pending.personal,
         suffix=f"ON CONFLICT (order_number) DO UPDATE SET {sets}, version = order_personal.version + 1",
     )
+
+
+def _conflict_body(body: dict[str, Any], key: str) -> dict[str, Any]:
+    return {**body, "cause": {"kind": "reference.conflict", "source": HUB_SOURCE, "event_id": key[:200]}}

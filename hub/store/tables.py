@@ -256,6 +256,14 @@ outbound_requests: Final = Table(
     Column("created_at", UtcInstant, nullable=False),
     Column("updated_at", UtcInstant, nullable=False),
     Index("ix_outbound_requests_adapter_request_key", "adapter", "request_key"),
+    Index(
+        "uq_outbound_requests_queued_fetch",
+        "adapter",
+        "request_key",
+        unique=True,
+        postgresql_where=text("action = 'fetch' AND state = 'queued'"),
+        sqlite_where=text("action = 'fetch' AND state = 'queued'"),
+    ),
     Index("ix_outbound_requests_state", "state"),
 )
 
@@ -337,6 +345,7 @@ exceptions: Final = Table(
         "uq_exceptions_open", "order_number", "kind", "key", unique=True,
         postgresql_where=text("resolved_at IS NULL"), sqlite_where=text("resolved_at IS NULL"),
     ),
+    Index("ix_exceptions_kind_key", "kind", "key"),
 )  # fmt: skip
 
 invoices: Final = Table(

@@ -350,3 +350,42 @@ def test_a_reply_goes_to_reply_queues_only(engine: Engine) -> None:
     one = replace(command("order.get", "100", id=_ID.format(1)), reply_to="hub.commands")
     (outcome,) = engine.process([one])
     assert outcome.reply is not None and outcome.reply.reply_to is None
+
+
+def test_reference_add_settles_a_conflict_and_frees_what_waits(engine: Engine) -> None:
+    second = placed("B2")
+    second = Message(second.key, second.body.replace(txid_of("B2").encode(), txid_of("A1").encode()))
+    feed(engine, [placed("A1"), second, pix("A1")])
+    form = {"order": "B2", "kind": "txid", "value": txid_of("A1")}
+    (reply,) = replies(engine, command("reference.add", id=_ID.format(1), data=form))
+    assert (reply.outcome, reply.state) == ("accepted", "processing")
+    assert reply.result == {"references": [f"pix:txid:{txid_of('A1')}"], "released": 1}
+    assert states(engine) == {"A1": ("new", "none"), "B2": ("processing", "paid")}
+    assert open_exceptions(engine) == set()
+    assert [event["order"] for event in published(engine) if event["routing_key"] == "exception.resolved.reference_conflict"] == ["A1", "B2"]
+
+
+def test_reference_add_decides_for_a_fact_that_names_two_orders(engine: Engine) -> None:
+    both = json.loads(pix("A1").body)
+    both["pix"][0]["txid"] = txid_of("A1")
+    feed(engine, [placed("A1"), placed("B2")])
+    torn = delivery(Message("payments.pix", json.dumps(both).encode()), headers={"hub-order": "B2"})
+    assert kinds(engine.process([torn])) == ["parked"]
+    assert {order for order, _, _ in open_exceptions(engine)} == {"A1", "B2"}
+    form = {"order": "B2", "kind": "txid", "value": txid_of("A1")}
+    (reply,) = replies(engine, command("reference.add", id=_ID.format(1), data=form))
+    assert (reply.outcome, reply.result["released"]) == ("accepted", 1)
+    assert states(engine) == {"A1": ("new", "none"), "B2": ("processing", "paid")}
+    assert open_exceptions(engine) == set()
+
+
+def test_reference_add_needs_a_scope_where_nothing_waits(engine: Engine) -> None:
+    feed(engine, [placed("A1")])
+    form = {"order": "A1", "kind": "txid", "value": "t1"}
+    unknown, named = replies(
+        engine,
+        command("reference.add", id=_ID.format(1), data=form),
+        command("reference.add", id=_ID.format(2), data={**form, "scope": "pix"}),
+    )
+    assert (unknown.code, named.outcome) == ("invalid_payload", "accepted")
+    assert query(engine, "SELECT order_number FROM order_references WHERE value = 't1'") == [("A1",)]

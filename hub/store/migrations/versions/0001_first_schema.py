@@ -83,6 +83,7 @@ def upgrade() -> None:
         sa.Column("resolved_by", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_exceptions")),
     )
+    op.create_index("ix_exceptions_kind_key", "exceptions", ["kind", "key"], unique=False)
     op.create_index(
         "uq_exceptions_open",
         "exceptions",
@@ -248,6 +249,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_outbound_requests_adapter_request_key", "outbound_requests", ["adapter", "request_key"], unique=False)
     op.create_index("ix_outbound_requests_state", "outbound_requests", ["state"], unique=False)
+    op.create_index(
+        "uq_outbound_requests_queued_fetch",
+        "outbound_requests",
+        ["adapter", "request_key"],
+        unique=True,
+        postgresql_where=sa.text("action = 'fetch' AND state = 'queued'"),
+        sqlite_where=sa.text("action = 'fetch' AND state = 'queued'"),
+    )
     op.create_table(
         "outbox",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
