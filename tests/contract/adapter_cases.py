@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from adapters.contract import RawDelivery, Secrets
+from adapters.signing import hmac_sha256
 from scripts.golden import RECEIVED_AT
 
 Sign = Callable[[bytes, int], Mapping[str, object]]
@@ -90,6 +91,21 @@ def _pix_query(body: bytes, which: int) -> dict[str, object]:
     return {"hub-http-headers": {"content-type": "application/json"}, "hub-http-query": {"hmac": f"segredo-{which}", "ignorar": "/pix"}}
 
 
+# --- Melhor Envio -------------------------------------------------------------------------------------------------------------
+
+
+def _melhor_envio_hex(body: bytes, which: int) -> dict[str, object]:
+    return {"hub-http-headers": {"X-ME-Signature": hmac_sha256(f"segredo-{which}", body)}}
+
+
+def _melhor_envio_base64(body: bytes, which: int) -> dict[str, object]:
+    digest = bytes.fromhex(hmac_sha256(f"segredo-{which}", body))
+    return {"hub-http-headers": {"X-ME-Signature": base64.b64encode(digest).decode()}}
+
+
+MELHOR_ENVIO_SECRETS: Final = Secrets(webhook=("segredo-0", "segredo-1"))
+
+
 CASES: Final[Mapping[str, AdapterCase]] = {
     "shop.orders": AdapterCase(),
     "payments.pix": AdapterCase(
@@ -110,6 +126,16 @@ CASES: Final[Mapping[str, AdapterCase]] = {
             OpenWord("charge_paid_card", ("data", "status")),
             OpenWord("charge_refunded", ("data", "status")),
             OpenWord("order_paid", ("data", "charges", 0, "status")),
+        ),
+    ),
+    "carriers.melhor_envio": AdapterCase(
+        signings=(
+            Signing("hexadecimal", _melhor_envio_hex, MELHOR_ENVIO_SECRETS),
+            Signing("base64", _melhor_envio_base64, MELHOR_ENVIO_SECRETS),
+        ),
+        open_words=(
+            OpenWord("hook_posted", ("event",)),
+            OpenWord("answer_posted", ("9b1f0c52-5d0e-4c57-8a55-0f2c1f7a1e11", "status")),
         ),
     ),
 }

@@ -17,6 +17,7 @@ from adapters.contract import (
     PayloadMalformed,
     RawDelivery,
     Translation,
+    none_legible,
 )  # fmt: skip
 from adapters.parsing import Moment, dump_json, load_json, read, read_object
 from schemas.facts import ShipmentFact, ShipmentKind
@@ -71,8 +72,10 @@ DATES: Final[Mapping[str, str]] = {
 }
 """The dates of a label, each a milestone of its own, and the word for it."""
 
-STATUSES: Final = (*MILESTONES, *(_PREFIX + word for word in MILESTONES if word not in {"paid", "printed"}), PING)
-"""Every documented word, of answers and of hooks."""
+_ANSWERS_ONLY: Final = frozenset({"paid", "printed", "canceled", "expired"})
+
+STATUSES: Final = (*MILESTONES, *(_PREFIX + word for word in MILESTONES if word not in _ANSWERS_ONLY), PING)
+"""Every documented word: statuses of answers, events of hooks."""
 
 _CACHED: Final = timedelta(hours=1)
 """How old a tracking answer may be: Melhor Envio caches it."""
@@ -118,18 +121,18 @@ def _translate_answer(document: object, received_at: datetime) -> Facts | Ignore
     if len(entries) > _MAX_LABELS:
         raise PayloadMalformed(f"body has {len(entries)} labels, more than {_MAX_LABELS}")
     facts: list[ShipmentFact] = []
-    failures: list[tuple[PayloadMalformed, FailedPart]] = []
+    failed: list[FailedPart] = []
     for key, entry in entries.items():
         if entry in (None, [], {}):
             continue  # not known there, or not yet
         try:
             facts.extend(_entry_facts(_read_entry(key, entry), entry, received_at))
         except PayloadMalformed as error:
-            failures.append((error, FailedPart(str(error), dump_json({key: entry}))))
+            failed.append(FailedPart(str(error), dump_json({key: entry})))
     if facts:
-        return Facts(tuple(facts), tuple(part for _, part in failures))
-    if failures:
-        raise failures[0][0]  # no tracking answer at all, an error message for example: the delivery is the bad part
+        return Facts(tuple(facts), tuple(failed))
+    if failed:
+        raise none_legible(failed)  # an error message in place of an answer, for example
     return Ignored("nothing is known of any label")
 
 
