@@ -1,6 +1,7 @@
 """The test servers themselves: fresh for every test, killable, and gone when their owner is gone."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from scripts.servers import (
     process_tree,
     refuse_used_database,
     refuse_used_vhost,
+    sweep,
 )
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "servers.py"
@@ -106,22 +108,29 @@ def test_a_killed_database_comes_back_with_its_rows(private_postgres: PrivatePos
         assert connection.execute("SELECT a FROM kept").fetchall() == [(1,)]
 
 
-def test_servers_of_a_killed_run_end_with_it() -> None:
+@pytest.mark.parametrize("watcher", ["watching", "killed as well"])
+def test_servers_of_a_killed_run_end_with_it(watcher: str) -> None:
     code = (
-        "import sys, time; from scripts.servers import PrivatePostgres, process_name, process_tree\n"
+        "import time; from scripts.servers import PrivatePostgres, process_tree\n"
         "server = PrivatePostgres().start()\n"
         "print(server.folder, *process_tree(server.pid), flush=True); time.sleep(600)"
     )
     owner = subprocess.Popen([sys.executable, "-c", code], cwd=SCRIPT.parents[1], stdout=subprocess.PIPE, text=True)
     assert owner.stdout
     folder, *pids = owner.stdout.readline().split()
-    names = {pid: process_name(int(pid)) for pid in pids}
+    names = {int(pid): process_name(int(pid)) for pid in pids}
     assert len(names) > 3
-    assert set(process_tree(owner.pid)) > {int(pid) for pid in pids}
+    others = set(process_tree(owner.pid)) - set(names) - {owner.pid}
+    assert len(others) == 1, "the watcher"
+    if watcher == "killed as well":
+        os.kill(others.pop(), signal.SIGKILL)
     owner.send_signal(signal.SIGKILL)
     owner.wait()
     owner.stdout.close()
+    if watcher == "killed as well":
+        assert Path(folder).exists()
+        sweep()  # as the next run does
     deadline = time.monotonic() + 20
-    while Path(folder).exists() or any(name and process_name(int(pid)) == name for pid, name in names.items()):
-        assert time.monotonic() < deadline, "the watcher left something behind"
+    while Path(folder).exists() or any(name and process_name(pid) == name for pid, name in names.items()):
+        assert time.monotonic() < deadline, "something was left behind"
         time.sleep(0.05)
