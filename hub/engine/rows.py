@@ -247,6 +247,7 @@ def write_documents(connection: Connection, orders: Sequence[tuple[str, datetime
     """Write what changed among the transactions and refunds of orders: (number, at, view at the start, view now)."""
     transactions: list[dict[str, Any]] = []
     refunds: list[dict[str, Any]] = []
+    gone: list[tuple[str, str]] = []
     for number, at, first, now in orders:
         known = set(first.transactions) if first is not None else set()
         transactions.extend(
@@ -266,6 +267,9 @@ def write_documents(connection: Connection, orders: Sequence[tuple[str, datetime
             if one not in known
         )
         known_refunds = set(first.refunds) if first is not None else set()
+        # A total without parts gives way once the parts are known by their ids.
+        kept = {one.id for one in now.refunds}
+        gone.extend((number, one.id) for one in known_refunds if one.id not in kept)
         refunds.extend(
             {
                 "order_number": number,
@@ -281,6 +285,8 @@ def write_documents(connection: Connection, orders: Sequence[tuple[str, datetime
             for one in now.refunds
             if one not in known_refunds
         )
+    for number, refund_id in gone:
+        connection.execute(text("DELETE FROM refunds WHERE order_number = :number AND id = :id"), {"number": number, "id": refund_id})
     bulk.upsert(connection, tables.transactions, transactions, keep=("occurred_at",))
     bulk.upsert(connection, tables.refunds, refunds, keep=("created_at",))
 
