@@ -25,6 +25,11 @@ from schemas.orders import OrderRules, PlacedOrder
 CANONICAL_HEADER: Final = "hub-canonical-fact"
 """Header of a dead letter whose body is a canonical fact (an orphan), not a raw message; its value is the source."""
 
+MAPPED_SUFFIX: Final = "#mapped"
+
+SUCCESS_KINDS: Final = frozenset({"payment.captured", "shipment.delivered", "fiscal.issued"})
+"""What an unknown word is never taken for without a person saying so."""
+
 _TRACEBACK_LIMIT: Final = 8 * 1024
 
 
@@ -186,6 +191,13 @@ class Preparer:
             prepared.command = parse_command(load_document(body))
         except ValueError as error:  # pydantic's ValidationError is one
             prepared.deaths = (Death("invalid_command", describe(error), body),)
+
+
+def mapped_fact(preparer: Preparer, fact: Fact, kind: str, source: str) -> PreparedFact:
+    """Make the fact that an unknown one turns out to be, once its word is mapped; an event id of its own, the time of the old."""
+    document = fact.model_dump(mode="json", exclude_defaults=True)
+    document |= {"kind": kind, "event_id": f"{fact.event_id}{MAPPED_SUFFIX}"}
+    return preparer.prepare_fact(parse_fact(document), source, preparer.adapters.get(source), None)
 
 
 def load_document(body: bytes) -> Any:

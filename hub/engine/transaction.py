@@ -26,7 +26,7 @@ from hub.engine.deliveries import COMMANDS_KEY, Outcome, OutcomeKind
 from hub.engine.headers import kept_headers
 from hub.engine.order_state import OrderState, OutboxRow, instant_text, shard_of
 from hub.engine.personal import personal_row
-from hub.engine.prepare import InboxKey, Prepared, PreparedFact, Preparer
+from hub.engine.prepare import SUCCESS_KINDS, InboxKey, Prepared, PreparedFact, Preparer, mapped_fact
 from hub.engine.references import Lookup, ReferenceKey
 from hub.engine.rows import ParkedRow, ReferenceRow
 from hub.store import bulk, tables
@@ -354,6 +354,25 @@ class UnitOfWork:
             row = self.references[key]
             if row.order is None and not row.claims:
                 self._bind(key, state, at)
+
+        if fact.kind.endswith(".unknown"):
+            self._apply_mapped(state, item, at, raw_sha256)
+
+    def _apply_mapped(self, state: OrderState, item: PreparedFact, at: datetime, raw_sha256: str) -> None:
+        """Apply what an operator has mapped this word to. A word of success waits for `hub unknowns apply --yes`."""
+        kind = self.preparer.settings.word_map(item.fact.provider).get(item.fact.raw_word or "")
+        if kind is not None and kind not in SUCCESS_KINDS:
+            self._apply(state, mapped_fact(self.preparer, item.fact, kind, item.source), at, raw_sha256)
+
+    def append(self, number: str, item: PreparedFact, at: datetime) -> bool:
+        """Apply one fact to an order that is known already, and write it; False when there is nothing new in it."""
+        self._load_references(set(item.lookup.keys), {})
+        found = rows.lock_orders(self.connection, [number])
+        state = self.orders[number] = OrderState.opened(found[number])
+        before = state.version
+        self._apply(state, item, at, "")
+        self.flush()
+        return state.version > before
 
     def _known(self, state: OrderState, key: str) -> bool:
         return key in state.entries or (state.exists and rows.entry_exists(self.connection, state.number, key))

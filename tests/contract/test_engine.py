@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.contract import Adapter, Facts, RawDelivery, unsigned
-from hub.engine import operations
+from hub.engine import operations, unknowns
 from hub.engine.deliveries import Delivery
 from hub.engine.engine import Engine
 from hub.engine.order_document import order_document
@@ -362,7 +362,10 @@ def test_reference_add_settles_a_conflict_and_frees_what_waits(engine: Engine) -
     assert reply.result == {"references": [f"pix:txid:{txid_of('A1')}"], "released": 1}
     assert states(engine) == {"A1": ("new", "none"), "B2": ("processing", "paid")}
     assert open_exceptions(engine) == set()
-    assert [event["order"] for event in published(engine) if event["routing_key"] == "exception.resolved.reference_conflict"] == ["A1", "B2"]
+    assert [event["order"] for event in published(engine) if event["routing_key"] == "exception.resolved.reference_conflict"] == [
+        "A1",
+        "B2",
+    ]
 
 
 def test_reference_add_decides_for_a_fact_that_names_two_orders(engine: Engine) -> None:
@@ -389,3 +392,42 @@ def test_reference_add_needs_a_scope_where_nothing_waits(engine: Engine) -> None
     )
     assert (unknown.code, named.outcome) == ("invalid_payload", "accepted")
     assert query(engine, "SELECT order_number FROM order_references WHERE value = 't1'") == [("A1",)]
+
+
+# -- unknown words ------------------------------------------------------------------------------------------------------------
+
+
+def _unheard_of(number: str) -> Message:
+    document = json.loads(charge(number, "paid", status="levitating", at=NOW, transaction="levitating", hook="z").body)
+    document["type"] = "charge.levitated"
+    return Message("payments.pagarme", json.dumps(document).encode())
+
+
+def test_an_unknown_word_waits_and_is_applied_once_it_is_mapped(any_database_url: str) -> None:
+    plain = open_engine(any_database_url)
+    feed(plain, [placed("7", method="card"), _unheard_of("7")])
+    (word,) = unknowns.unknown_words(plain)
+    assert (word.provider, word.count, word.applied, word.orders, word.mapped_to) == ("pagarme", 1, 0, ("7",), None)
+    assert {kind for _, kind, _ in open_exceptions(plain)} == {"unknown_status"}
+
+    mapped = open_engine(any_database_url, word_maps={"PAGARME": {word.word: "payment.failed"}})
+    assert unknowns.apply_mappings(mapped) == {"applied": 1, "needs_yes": 0}
+    assert unknowns.apply_mappings(mapped) == {"applied": 0, "needs_yes": 0}
+    assert states(mapped) == {"7": ("new", "failed")}
+    assert open_exceptions(mapped) == set()
+    assert verify(mapped.database).findings == []
+
+
+def test_a_word_of_success_is_applied_only_with_a_persons_yes(any_database_url: str) -> None:
+    (word,) = _words(any_database_url)
+    engine = open_engine(any_database_url, word_maps={"PAGARME": {word: "payment.captured"}})
+    assert unknowns.apply_mappings(engine) == {"applied": 0, "needs_yes": 1}
+    assert states(engine) == {"7": ("new", "none")}
+    assert unknowns.apply_mappings(engine, yes=True) == {"applied": 1, "needs_yes": 0}
+    assert states(engine) == {"7": ("processing", "paid")}
+
+
+def _words(url: str) -> list[str]:
+    engine = open_engine(url)
+    feed(engine, [placed("7", method="card"), _unheard_of("7")])
+    return [one.word for one in unknowns.unknown_words(engine)]
