@@ -84,12 +84,12 @@ class Drift:
     """One object of the broker that is not as declared.
 
     `missing`: not there. `different`: other arguments; `detail` is the broker's own text, which names the first of them.
-    `refused`: this user may not look; nothing is known about it.
+    `refused`: this user may not look; nothing is known about it. `down`: it is there, but the node that leads it is not.
     """
 
     kind: Literal["exchange", "queue"]
     name: str
-    problem: Literal["missing", "different", "refused"]
+    problem: Literal["missing", "different", "refused", "down"]
     detail: str = ""
 
 
@@ -190,7 +190,7 @@ async def apply(url: str, topology: Topology) -> Applied:
                 created.append(item.name)
             else:
                 drift.append(found)
-        unusable = {found.name for found in drift if found.problem == "refused"}
+        unusable = {found.name for found in drift if found.problem in ("refused", "down")}
         async with connection.channel() as channel:
             for binding in topology.bindings:
                 if not unusable.intersection((binding.exchange, binding.queue)):
@@ -218,8 +218,9 @@ async def _compare(connection: AbstractConnection, item: Exchange | Queue) -> Dr
         try:
             await channel.initialize()
             await _declare(channel, item, passive=passive)
-        except ChannelNotFoundEntity:
-            return Drift(kind, item.name, "missing")
+        except ChannelNotFoundEntity as error:
+            # The same code for a queue whose node is away or just starting; declaring it would be refused as well.
+            return Drift(kind, item.name, "down", _text(error)) if "home node" in str(error) else Drift(kind, item.name, "missing")
         except ChannelPreconditionFailed as error:
             return Drift(kind, item.name, "different", _text(error))
         except ChannelAccessRefused as error:
@@ -232,7 +233,7 @@ async def _compare(connection: AbstractConnection, item: Exchange | Queue) -> Dr
 
 
 def _text(error: ChannelClosed) -> str:
-    return str(error).removeprefix("PRECONDITION_FAILED - ").removeprefix("ACCESS_REFUSED - ")
+    return str(error).removeprefix("PRECONDITION_FAILED - ").removeprefix("ACCESS_REFUSED - ").removeprefix("NOT_FOUND - ")
 
 
 async def _declare(channel: AbstractChannel, item: Exchange | Queue, *, passive: bool = False) -> None:
