@@ -21,6 +21,7 @@ _STALL_S: Final = 60.0
 _POLL_S: Final = 0.1
 _FINE_POLL_S: Final = 0.01
 _FINE_FROM: Final = 0.97
+_MEMORY_POLL_S: Final = 0.5  # it reads the whole of /proc: the watcher must not take what it measures
 
 
 class Stalled(RuntimeError):
@@ -86,7 +87,7 @@ async def _first_taken(ground: Ground, running: Running, messages: int) -> float
 async def _watch(ground: Ground, running: Running, messages: int, began: float) -> list[Sample]:
     wanted = messages * EVENTS_PER_CAPTURE
     timeline = [Sample(0.0, 0, resident_bytes(running.pid))]
-    progress_at = began
+    progress_at = memory_at = began
     while True:
         running.require_alive()
         events = await ground.waiting(EVENTS_QUEUE)
@@ -95,7 +96,10 @@ async def _watch(ground: Ground, running: Running, messages: int, began: float) 
             progress_at = now
         done = events >= wanted and ground.outbox_is_empty()
         if done or now - began >= timeline[-1].at_s + _POLL_S:
-            timeline.append(Sample(now - began, events, resident_bytes(running.pid)))
+            resident = timeline[-1].resident_bytes
+            if done or now - memory_at >= _MEMORY_POLL_S:
+                resident, memory_at = resident_bytes(running.pid), now
+            timeline.append(Sample(now - began, events, resident))
         if done:
             return timeline
         if now - progress_at > _STALL_S:

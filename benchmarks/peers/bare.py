@@ -15,7 +15,7 @@ from typing import Any, Final
 from zlib import crc32
 
 import aio_pika
-import asyncpg  # type: ignore[import-untyped]
+import asyncpg
 from aio_pika.abc import AbstractExchange, AbstractIncomingMessage
 
 from benchmarks.peers.pix import SOURCE, Capture, Event, Order, PixCallback, PixReceived, capture
