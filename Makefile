@@ -55,8 +55,13 @@ schemas: .venv/.ready  ## write the JSON Schema files and the AsyncAPI document 
 	$(PY) -m schemas.export --write
 	$(PY) -m hub.bus.asyncapi --write
 
-bench: .venv/.ready  ## the first figures of throughput, PostgreSQL with fsync
-	@$(PY) scripts/servers.py run --durable -- $(PY) scripts/bench.py $(ARGS)
+# Only the peers of the benchmark need these.
+.venv/.bench: requirements-bench.lock .venv/.ready
+	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements-bench.lock
+	@touch $@
+
+bench: .venv/.bench  ## throughput and latency of the running hub beside two peers; ARGS=--quick takes a minute
+	@$(PY) -m benchmarks $(ARGS)
 
 proof: .venv/.ready  ## every proof in full size (an hour rather than minutes)
 	@HUB_PROOF=full $(PY) scripts/servers.py run -- $(PY) -m pytest -m proof --timeout 3600 -v $(ARGS)
@@ -68,7 +73,8 @@ lock:  ## resolve the dependencies anew; ARGS=--upgrade takes newer versions
 	test -x .venv/lock/bin/pip-compile || { python3 -m venv .venv/lock && .venv/lock/bin/pip install -qq "pip-tools>=7.6,<8"; }
 	$(LOCK) --output-file requirements.lock pyproject.toml
 	$(LOCK) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
-	@! grep -nE '://|^-' requirements.lock requirements-dev.lock
+	$(LOCK) --extra bench --constraint requirements.lock --output-file requirements-bench.lock pyproject.toml
+	@! grep -nE '://|^-' requirements*.lock
 
 clean:  ## remove what the tools left, .venv too
 	rm -rf .venv build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

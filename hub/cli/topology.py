@@ -14,7 +14,7 @@ from hub.bootstrap import load_adapters
 from hub.cli.failures import Failure, Status
 from hub.cli.options import AmqpUrl, AsJson
 from hub.cli.output import console, errors, print_json, table
-from hub.config import load_settings
+from hub.config import Settings, load_settings
 
 if TYPE_CHECKING:
     from hub.bus.topology import Drift
@@ -80,7 +80,11 @@ def export(
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to write.", show_default="standard output")] = None,
     passwords: Annotated[
         Path | None,
-        typer.Option("--passwords", metavar="FILE", help='JSON object of role and password, as in {"shop": "..."}; others cannot log in.'),
+        typer.Option(
+            "--passwords",
+            metavar="FILE",
+            help='JSON object of role and password, as in {"shop": "..."}; others cannot log in. Default: HUB_BROKER_PASSWORDS.',
+        ),
     ] = None,
     vhost: Annotated[str | None, typer.Option("--vhost", help="Virtual host.", show_default="that of HUB_AMQP_URL")] = None,
 ) -> None:
@@ -90,7 +94,7 @@ def export(
     settings = load_settings()
     document = topology.export(
         topology.build(load_adapters().values()),
-        _read_passwords(passwords) if passwords is not None else {},
+        _known_roles(str(passwords), _read_passwords(passwords)) if passwords is not None else _configured_passwords(settings),
         vhost=vhost if vhost is not None else unquote(urlsplit(settings.amqp_url).path[1:]) or "/",
     )
     text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
@@ -101,16 +105,25 @@ def export(
     errors().print(f"written to {escape(str(out))}", highlight=False)
 
 
-def _read_passwords(file: Path) -> dict[str, str]:
-    from hub.bus import topology  # the broker's libraries: only for commands that need them
+def _configured_passwords(settings: Settings) -> dict[str, str]:
+    given = {role: password.get_secret_value() for role, password in settings.broker_passwords.items()}
+    return _known_roles("HUB_BROKER_PASSWORDS", given)
 
+
+def _read_passwords(file: Path) -> dict[str, str]:
     try:
         found = orjson.loads(file.read_bytes())
     except orjson.JSONDecodeError as error:
         raise Failure(f"{file}: is not JSON") from error
-    known = {role.name for role in topology.ROLES}
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise Failure(f"{file}: must be a JSON object of role and password")
-    if unknown := sorted(set(found) - known):
-        raise Failure(f"{file}: no such role: {', '.join(unknown)}; there are {', '.join(sorted(known))}")
     return found
+
+
+def _known_roles(source: str, passwords: dict[str, str]) -> dict[str, str]:
+    from hub.bus import topology  # the broker's libraries: only for commands that need them
+
+    known = {role.name for role in topology.ROLES}
+    if unknown := sorted(set(passwords) - known):
+        raise Failure(f"{source}: no such role: {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    return passwords
