@@ -4,7 +4,7 @@ PY := .venv/bin/python
 ARGS ?=
 WORKERS ?= auto
 # Both spellings of Docker's compose: the plugin, and the older program that Debian ships.
-COMPOSE := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 .PHONY: help setup demo test check lint fix run up down golden schemas bench proof lock clean
 .DEFAULT_GOAL := help
