@@ -19,6 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from scripts.servers import (
@@ -40,6 +41,11 @@ from scripts.servers import (
 
 _NEEDS_SERVER = frozenset({"amqp_url", "database_url", "empty_database_url", "private_rabbit", "private_postgres"})
 _servers: PrivateServers | None = None
+
+# No deadline: two workers, a broker and a database share few cores, and a slow example is no wrong one.
+settings.register_profile("order-hub", deadline=None, print_blob=True)
+settings.load_profile("order-hub")
+
 _serial = itertools.count(1)
 
 
