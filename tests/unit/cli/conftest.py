@@ -1,0 +1,54 @@
+"""Running the command line in this process, on a small database."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from typer.testing import CliRunner, Result
+
+from hub.cli.app import app
+from tests import traffic, world
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def _quiet_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Neither the developer's .env nor the logging of a command may reach another test."""
+    monkeypatch.setenv("HUB_ENV_FILE", "")
+    monkeypatch.chdir(tmp_path)
+    handlers, level = logging.getLogger().handlers, logging.getLogger().level
+    yield
+    structlog.reset_defaults()
+    logging.getLogger().handlers, logging.getLogger().level = handlers, level
+
+
+@pytest.fixture
+def hub() -> Run:
+    """`hub("orders", "list")`: the result with exit_code, stdout, stderr."""
+
+    def run(*arguments: str, stdin: str | bytes | None = None, **settings: str) -> Result:
+        return CliRunner().invoke(app, list(arguments), input=stdin, env={"COLUMNS": "200", **settings})
+
+    return run
+
+
+@pytest.fixture
+def shop(sqlite_url: str) -> str:
+    """A database with a paid order, an unpaid one, an overpaid one, a dead letter and a fact that waits for its order."""
+    engine = world.open_engine(sqlite_url)
+    messages = [
+        traffic.placed("1001"),
+        traffic.pix("1001"),
+        traffic.placed("1002", total=5000),
+        traffic.placed("2001", total=20000),
+        traffic.pix("2001", cents=20000),
+        traffic.pix("2001", cents=20000, serial=1),
+        traffic.Message("payments.pix", b'{"pix": [{'),
+        traffic.pix("9009"),
+    ]
+    world.feed(engine, messages)
+    world.close_engines()
+    return sqlite_url

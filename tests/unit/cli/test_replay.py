@@ -1,0 +1,216 @@
+"""`hub replay`: what goes in, what comes out, and what is refused."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.store.database import Database
+from schemas.documents import ReplayOutput
+from tests import traffic, world
+from tests.unit.cli.conftest import Run
+
+
+def line(message: traffic.Message, **members: Any) -> str:
+    return json.dumps({"key": message.key, "body": message.body.decode(), **members}) + "\n"
+
+
+def lines(*messages: traffic.Message) -> str:
+    return "".join(line(message) for message in messages)
+
+
+def command(name: str, order: str, serial: int, **envelope: Any) -> traffic.Message:
+    document = {"id": f"5f0c1e5a-0000-4000-8000-{serial:012}", "command": name, "order": order, **envelope}
+    return traffic.Message("hub.commands", json.dumps(document).encode())
+
+
+def replay(hub: Run, stdin: str, *options: str, **settings: str) -> dict[str, Any]:
+    result = hub("replay", "-", "--json", *options, stdin=stdin, **settings)
+    assert result.exit_code == 0, result.output
+    document: dict[str, Any] = json.loads(result.stdout)
+    ReplayOutput.model_validate(document)
+    return document
+
+
+def test_the_answer_is_the_document_of_the_contract(hub: Run) -> None:
+    answer = replay(
+        hub,
+        lines(
+            traffic.placed("1001"),
+            traffic.pix("1001"),
+            traffic.pix("1001"),
+            command("order.get", "1001", 1),
+            command("order.cancel", "1001", 2),
+            traffic.Message("payments.pix", b"{"),
+            traffic.pix("9009"),
+        ),
+    )
+    assert set(answer) == {
+        "orders", "events", "replies", "exceptions", "dead_letters", "parked", "fetches", "outbound", "counts",
+    }  # fmt: skip
+    (order,) = answer["orders"]
+    assert (order["number"], order["label"]) == ("1001", "Faturado (aprovado)")
+    keys = [event["routing_key"] for event in answer["events"]]
+    assert keys == [
+        "order.placed", "order.status_changed.pending", "notification.requested.email.order_placed", "payment.captured", "invoice.created",
+        "order.status_changed.processing", "notification.requested.email.order_approved", "command.rejected",
+    ]  # fmt: skip
+    assert [event["sequence"] for event in answer["events"][:-1]] == list(range(1, 8))
+    assert [reply["outcome"] for reply in answer["replies"]] == ["accepted", "rejected"]
+    assert answer["replies"][0]["result"]["number"] == "1001"
+    assert [letter["kind"] for letter in answer["dead_letters"]] == ["unreadable"]
+    assert [(one["key"], one["kind"]) for one in answer["parked"]] == [("payments.pix", "payment.captured")]
+    assert answer["counts"]["messages"] == 7
+    assert answer["counts"]["duplicate"] == 1
+
+
+def test_an_unreadable_command_is_answered_and_kept(hub: Run) -> None:
+    answer = replay(hub, lines(traffic.Message("hub.commands", b'{"id": "x", "command": "order.fly"}')))
+    assert [reply["code"] for reply in answer["replies"]] == ["invalid_payload"]
+    assert [letter["kind"] for letter in answer["dead_letters"]] == ["invalid_command"]
+
+
+def test_a_key_that_nobody_reads_is_unroutable(hub: Run) -> None:
+    answer = replay(hub, lines(traffic.Message("payments.nobody", b"{}")))
+    assert [letter["kind"] for letter in answer["dead_letters"]] == ["unroutable"]
+
+
+def test_a_notice_that_only_hints_is_listed_under_fetches(hub: Run) -> None:
+    body = (Path(__file__).parents[2] / "golden/payments/pix/cob_paid_without_its_pix/payload.json").read_bytes()
+    answer = replay(hub, lines(traffic.Message("payments.pix", body)))
+    (fetch,) = answer["fetches"]
+    assert fetch["adapter"] == "payments.pix"
+    assert fetch["resource_id"] == "ped1001a0000000000000000000001"
+    assert answer["outbound"] == []
+
+
+def test_answers_for_fetches_are_counted_not_delivered(hub: Run) -> None:
+    given = json.dumps({"key": "fetched/payments.pagarme/charge-ch_1", "body": {}}) + "\n"
+    answer = replay(hub, given)
+    assert answer["counts"]["messages"] == 0
+    assert answer["counts"]["fetched_answers"] == 1
+
+
+def test_a_fixed_clock_ends_what_waited_too_long(hub: Run) -> None:
+    now = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    old = (now - timedelta(hours=73)).isoformat()
+    young = (now - timedelta(hours=71)).isoformat()
+    given = line(traffic.pix("9001"), received_at=old) + line(traffic.pix("9002"), received_at=young)
+    answer = replay(hub, given, "--now", now.isoformat())
+    assert [letter["kind"] for letter in answer["dead_letters"]] == ["orphan_event"]
+    assert len(answer["parked"]) == 1
+    assert [letter["kind"] for letter in replay(hub, given)["dead_letters"]] == [], "without --now no time passes"
+
+
+def test_a_fixed_clock_gives_the_same_answer_twice(hub: Run) -> None:
+    given = lines(traffic.placed("1001"), traffic.pix("1001"))
+    options = ("--now", "2026-11-25T12:00:00Z")
+    assert replay(hub, given, *options) == replay(hub, given, *options)
+
+
+def test_headers_are_passed_on(hub: Run) -> None:
+    http = {"hub-http-headers": {"content-type": "application/json"}}
+    signed = line(traffic.pix("1001"), headers={**http, "hub-http-query": {"hmac": "s3cret"}})
+    forged = line(traffic.pix("1001"), headers={**http, "hub-http-query": {"hmac": "wrong"}})
+    answer = replay(hub, lines(traffic.placed("1001")) + forged + signed, HUB_SECRETS_PIX_WEBHOOK="s3cret")
+    assert [letter["kind"] for letter in answer["dead_letters"]] == ["untrusted"]
+    assert answer["orders"][0]["payment_state"] == "paid"
+
+
+STORY: Sequence[traffic.Message] = (
+    traffic.placed("1001"),
+    traffic.placed("1002", total=5000),
+    traffic.pix("1001"),
+    command("order.cancel", "1002", 1),
+    traffic.pix("1002", cents=5000),
+    traffic.placed("1003"),
+    traffic.pix("1003", cents=11000),
+    traffic.pix("1003", cents=970, serial=1),
+)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_shuffled_and_repeated_input_has_the_same_end(hub: Run, seed: int) -> None:
+    def end(answer: dict[str, Any]) -> Any:
+        states = [(one["number"], one["state"], one["payment_state"], one["captured_cents"]) for one in answer["orders"]]
+        return states, sorted((one["order"], one["kind"], one["key"]) for one in answer["exceptions"])
+
+    assert end(replay(hub, lines(*STORY), "--shuffle", str(seed), "--repeat", "2")) == end(replay(hub, lines(*STORY)))
+
+
+def test_the_cap_of_a_batch_cannot_be_seen(hub: Run) -> None:
+    options = ("--now", "2026-11-25T12:00:00Z")
+    one, many = (replay(hub, lines(*STORY), *options, "--batch-max", cap) for cap in ("1", "256"))
+    assert [event for event in one["events"] if event["order"]] == [event for event in many["events"] if event["order"]]
+
+
+def test_tables_for_people(hub: Run) -> None:
+    result = hub("replay", "-", stdin=lines(*STORY))
+    assert result.exit_code == 0
+    for words in ("Pedidos", "Cancelado", "paid_after_cancel", "8 messages: 7 applied, 1 replied", "3 orders"):
+        assert words in result.stdout
+
+
+def test_an_empty_input_is_no_error(hub: Run) -> None:
+    assert replay(hub, "")["counts"]["messages"] == 0
+
+
+# -- databases ---------------------------------------------------------------------------------------------------------------------
+
+
+def count(url: str, table: str) -> int:
+    database = Database.open(url)
+    with database.read() as connection:
+        found = int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
+    database.dispose()
+    return found
+
+
+def test_a_fresh_database_is_made_and_kept_and_nothing_is_left_to_publish(hub: Run, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    answer = replay(hub, lines(*STORY), "--database-url", url)
+    assert len(answer["events"]) == answer["counts"]["events"] > 0
+    assert count(url, "outbox") == 0
+    assert hub("orders", "list", "--database-url", url).exit_code == 0
+    assert hub("verify", "--database-url", url).exit_code == 0
+
+
+def test_a_database_that_is_not_empty_is_refused(hub: Run, shop: str) -> None:
+    result = hub("replay", "-", "--database-url", shop, stdin=lines(traffic.placed("3001")))
+    assert result.exit_code == 2
+    assert "--into-live" in result.stderr
+    assert count(shop, "orders") == 3
+
+
+def test_into_live_adds_to_it_and_leaves_the_events_to_the_running_hub(hub: Run, shop: str) -> None:
+    before = count(shop, "outbox")
+    answer = replay(hub, lines(traffic.placed("3001"), traffic.Message("payments.pix", b"[")), "--database-url", shop, "--into-live")
+    assert [order["number"] for order in answer["orders"]] == ["3001"], "only what this input touched"
+    assert answer["events"] == []
+    assert answer["exceptions"] == []
+    assert len(answer["dead_letters"]) == 1
+    assert count(shop, "outbox") == before + 3
+
+
+def test_into_live_needs_a_database_with_a_schema(hub: Run, tmp_path: Path) -> None:
+    assert hub("replay", "-", "--into-live", stdin="").exit_code == 2
+    assert hub("replay", "-", "--into-live", "--database-url", f"sqlite:///{tmp_path / 'none.db'}", stdin="").exit_code == 3
+
+
+def test_a_bad_line_changes_nothing(hub: Run, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    result = hub("replay", "-", "--database-url", url, stdin=lines(traffic.placed("1001")) + "{bad\n")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: standard input:2: is not JSON")
+    assert not (tmp_path / "new.db").exists()
+
+
+def test_replay_on_both_databases(hub: Run, any_database_url: str) -> None:
+    world.close_engines()
+    answer = replay(hub, lines(*STORY), "--database-url", any_database_url, "--now", "2026-11-25T12:00:00Z")
+    memory = replay(hub, lines(*STORY), "--now", "2026-11-25T12:00:00Z")
+    assert answer["orders"] == memory["orders"]
+    assert [event for event in answer["events"] if event["order"]] == [event for event in memory["events"] if event["order"]]
