@@ -92,7 +92,7 @@ class Stack:
 
     async def open(self) -> None:
         """Declare the topology and listen to every event."""
-        await topology.apply(self.amqp_url, registered().values())
+        await topology.apply(self.amqp_url, topology.build(registered().values()))
         await self._listen()
 
     async def _listen(self) -> None:
