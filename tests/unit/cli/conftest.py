@@ -35,10 +35,9 @@ def hub() -> Run:
     return run
 
 
-@pytest.fixture
-def shop(sqlite_url: str) -> str:
-    """A database with a paid order, an unpaid one, an overpaid one, a dead letter and a fact that waits for its order."""
-    engine = world.open_engine(sqlite_url)
+def fill(url: str) -> str:
+    """Put in a paid order, an unpaid one, an overpaid one, a dead letter and a fact that waits for its order."""
+    engine = world.open_engine(url)
     messages = [
         traffic.placed("1001"),
         traffic.pix("1001"),
@@ -51,4 +50,16 @@ def shop(sqlite_url: str) -> str:
     ]
     world.feed(engine, messages)
     world.close_engines()
-    return sqlite_url
+    return url
+
+
+@pytest.fixture
+def shop(sqlite_url: str) -> str:
+    """A small shop on SQLite."""
+    return fill(sqlite_url)
+
+
+@pytest.fixture
+def postgres_shop(database_url: str) -> str:
+    """The same shop on PostgreSQL."""
+    return fill(database_url)
