@@ -9,16 +9,21 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
+from cryptography import x509
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from adapters.contract import RawDelivery, Secrets, SignatureInvalid
 from adapters.parsing import read_moment
 
+_ICP_CNPJ: Final = x509.ObjectIdentifier("2.16.76.1.3.3")
+"""ICP-Brasil's otherName in which a company's certificate holds its CNPJ (DOC-ICP-04)."""
+
 _MIN_RSA_BITS: Final = 2048
 _MAX_RSA_BITS: Final = 8192
 _BASE64: Final = re.compile(r"[A-Za-z0-9_+/-]+={0,2}", re.ASCII)
+_TAX_ID: Final = re.compile(r"[0-9A-Z]{12}[0-9]{2}|[0-9]{11}")
 
 
 def must_check(delivery: RawDelivery, secrets: Secrets, *, configured: bool) -> bool:
@@ -120,3 +125,44 @@ def _rsa_key(key: Mapping[str, str]) -> rsa.RSAPublicKey:
         return rsa.RSAPublicNumbers(exponent, modulus).public_key()
     except (KeyError, ValueError) as error:
         raise SignatureInvalid("the key of this key id cannot be used") from error
+
+
+class SigningCertificate:
+    """The certificate that came with a signature. Who issued it, and whether it was valid, is not looked at."""
+
+    def __init__(self, der: bytes) -> None:
+        """Read it. Raises: ValueError."""
+        try:
+            self._certificate = x509.load_der_x509_certificate(der)
+            key = self._certificate.public_key()
+        except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
+            raise ValueError("not a certificate that can be used") from error
+        if not isinstance(key, rsa.RSAPublicKey) or not 1024 <= key.key_size <= _MAX_RSA_BITS:
+            raise ValueError("not a certificate of an RSA key")
+        self._key: Final = key
+
+    def verifies_sha1(self, signature: bytes, message: bytes) -> bool:
+        """Say whether an RSASSA-PKCS1-v1_5 SHA-1 signature is right. False also where the platform forbids SHA-1."""
+        try:
+            self._key.verify(signature, message, padding.PKCS1v15(), hashes.SHA1())
+        except (InvalidSignature, UnsupportedAlgorithm, InternalError, ValueError):
+            return False
+        return True
+
+    @property
+    def tax_id(self) -> str | None:
+        """The CNPJ or CPF it was issued to: the otherName of ICP-Brasil, else what stands behind the colon in the common name."""
+        try:
+            names = self._certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            found = [name.value for name in names if isinstance(name, x509.OtherName) and name.type_id == _ICP_CNPJ]
+        except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+            found = []
+        if found:
+            # A DER string of at most 127 characters: a byte of tag, a byte of length, the text.
+            return found[0][2:].decode("ascii", "replace")
+        try:
+            common_names = self._certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        except ValueError:
+            return None
+        tail = str(common_names[0].value).rpartition(":")[2] if common_names else ""
+        return tail if _TAX_ID.fullmatch(tail) else None
