@@ -11,14 +11,14 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar, cast
 
 import structlog
 
 from hub import faults
 from hub.bus.connection import backoff
+from hub.bus.thread import OneThread
 from hub.engine.deliveries import COMMANDS_KEY, Delivery, Outcome, Reply
 from hub.errors import BrokerUnavailable, StoreUnavailable
 
@@ -93,6 +93,12 @@ class CollectorOptions:
     defect_pause_s: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Solo:
+    function: Callable[[], Any]
+    result: "asyncio.Future[Any]"
+
+
 @dataclass(slots=True)
 class _Pending:
     """Deliveries not yet in a transaction: per queue in arrival order, and those that must be alone."""
@@ -146,7 +152,9 @@ class Collector:
         self._reply = reply
         self._committed = committed
         self._options = options or CollectorOptions()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._thread = OneThread("engine")
+        self._solo: deque[_Solo] = deque()
+        self._emptying = False
         self._pending = _Pending()
         self._isolated: set[str] = set()
         self._batch: list[InHand] = []
@@ -206,9 +214,12 @@ class Collector:
         self._was_busy = bool(self._pending or self._batch or self._tasks)
         return "batch" if busy or self._was_busy else "idle"
 
-    async def in_thread(self, function: Callable[[], T]) -> T:
-        """Run something in the engine's thread, between two batches."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+    async def run_alone(self, function: Callable[[], T]) -> T:
+        """Run something in the engine's thread while nothing at all is in hand: it may be the end of this process."""
+        solo = _Solo(function, asyncio.get_running_loop().create_future())
+        self._solo.append(solo)
+        self._arrived.set()
+        return cast(T, await solo.result)
 
     def stop(self) -> None:
         """Let `run` finish the batch in hand and give the rest back."""
@@ -217,7 +228,7 @@ class Collector:
 
     def close(self) -> None:
         """End the engine's thread without waiting for it."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread.close()
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 
@@ -228,9 +239,15 @@ class Collector:
                 if self._store_away:
                     await self._pause([])
                     continue
+                if self._solo and not self._emptying and self.consumption is not None:
+                    self._emptying = True
+                    await self.consumption.pause()
                 batch, wait_s = self._take()
                 if batch:
                     await self._work(batch)
+                    continue
+                if self._solo and not self._pending:
+                    await self._run_solo()
                     continue
                 self._arrived.clear()
                 with contextlib.suppress(TimeoutError):
@@ -242,6 +259,8 @@ class Collector:
                 await self._acks
             await _give_back(self._pending.drain())
             await self._finish_settling()
+            for solo in self._solo:
+                solo.result.cancel()
             self._state = "idle"
 
     def _take(self) -> tuple[list[InHand], float | None]:
@@ -318,10 +337,28 @@ class Collector:
             self._state = "idle"
 
     async def _apply(self, batch: Sequence[InHand]) -> list[Outcome]:
-        outcomes = await self.in_thread(lambda: self._process([item.delivery for item in batch]))
+        outcomes = await self._thread.run(lambda: self._process([item.delivery for item in batch]))
         self._hold_s = self._options.hold_s
         self._committed()
         return outcomes
+
+    async def _run_solo(self) -> None:
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._options.reply_timeout_s)
+        while self._solo:
+            solo = self._solo.popleft()
+            try:
+                found = await self._thread.run(solo.function)
+            except Exception as error:
+                if not solo.result.done():
+                    solo.result.set_exception(error)
+            else:
+                if not solo.result.done():
+                    solo.result.set_result(found)
+            self._committed()
+        self._emptying = False
+        if self.consumption is not None:
+            await self.consumption.resume()
 
     # -- after the commit ---------------------------------------------------------------------------------------------
 
@@ -398,7 +435,7 @@ class Collector:
                 if batch:
                     await self._settle(batch, await self._apply(batch))
                 else:
-                    await self.in_thread(self._probe)
+                    await self._thread.run(self._probe)
             except StoreUnavailable as error:
                 _log.info("the store is still away", error=str(error), attempt=attempt)
                 continue

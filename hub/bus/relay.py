@@ -8,10 +8,8 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
 import aiormq
 import orjson
@@ -25,13 +23,13 @@ from hub import faults
 from hub.bus.confirms import Outgoing, publish_many
 from hub.bus.connection import backoff, broker_errors, connected
 from hub.bus.outbox import SHARDS, OutboxLink, OutboxRow, open_link
+from hub.bus.thread import OneThread
 from hub.bus.topology import EVENTS
 from hub.errors import BrokerUnavailable, StoreUnavailable, TransientError
 from hub.store.database import Database
 from schemas.events import cloudevents_headers, event_type
 
 _log: Final = structlog.get_logger(__name__)
-T = TypeVar("T")
 
 APP_ID: Final = "order-hub"
 
@@ -109,7 +107,7 @@ class _Session:
             if now - shared_at >= options.share_s:
                 shared_at = now
                 in_use = {shard for shard in range(SHARDS) if self._in_use[shard]}
-                self._shards = relay.shards = await relay.in_thread(lambda: self._link.share(in_use))  # noqa: B023
+                self._shards = relay.shards = await relay.thread.run(lambda: self._link.share(in_use))  # noqa: B023
                 self._check_confirms(now)
             relay.woken.clear()
             room = options.window - self._in_memory
@@ -129,7 +127,7 @@ class _Session:
         confirmed, relay.confirmed = relay.confirmed, []
         busy = [*self._chains, *relay.held_back(time.monotonic())]
         try:
-            return await relay.in_thread(lambda: self._link.cycle(confirmed, self._shards, busy, limit))
+            return await relay.thread.run(lambda: self._link.cycle(confirmed, self._shards, busy, limit))
         except (StoreUnavailable, asyncio.CancelledError):
             # They were confirmed, whoever holds the shards next: deleting them late saves duplicates and harms nobody.
             relay.confirmed = confirmed + relay.confirmed
@@ -242,7 +240,7 @@ class Relay:
         self.published = 0
         self._database = database
         self._url = amqp_url
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="relay")
+        self.thread: Final = OneThread("relay")  # the only one to use the link
         self._stop = asyncio.Event()
         self._failures: dict[str, tuple[int, float]] = {}
 
@@ -260,10 +258,6 @@ class Relay:
         """Whether `stop` was called."""
         return self._stop.is_set()
 
-    async def in_thread(self, function: Callable[[], T]) -> T:
-        """Run a database call in the relay's own thread, which is the only one to use its connection."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
-
     async def run(self) -> None:
         """Relay until `stop`."""
         attempt = 0
@@ -279,20 +273,20 @@ class Relay:
                     await self._sleep(backoff(attempt))
         finally:
             self.shards = frozenset()
-            self._thread.shutdown(wait=False)
+            self.thread.close()
 
     async def _session(self, connection: AbstractConnection) -> None:
         with broker_errors():
             wrapped = await connection.channel(publisher_confirms=True)
             channel = cast(aiormq.Channel, await wrapped.get_underlay_channel())
-        link = await self.in_thread(lambda: open_link(self._database))
+        link = await self.thread.run(lambda: open_link(self._database))
         try:
             session = _Session(self, link, channel)
             connection.close_callbacks.add(lambda _, error: session.fail(error))
             await self._work(session)
         finally:
             self.shards = frozenset()
-            await asyncio.shield(self.in_thread(link.close))
+            await asyncio.shield(self.thread.run(link.close))
 
     async def _work(self, session: _Session) -> None:
         reading, sending = asyncio.create_task(session.read()), asyncio.create_task(session.send())

@@ -23,8 +23,7 @@ from typing import Any, Final, cast
 
 import aiormq
 import structlog
-from aio_pika import IncomingMessage
-from aio_pika.abc import AbstractConnection
+from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
 from aio_pika.exceptions import ChannelNotFoundEntity
 from aiormq.abc import ChannelFrame
 from faststream import AckPolicy
@@ -37,6 +36,7 @@ from hub.bus.connection import CONNECT_TIMEOUT_S, CONNECTION_ERRORS, backoff, br
 from hub.bus.publisher import Publisher
 from hub.bus.topology import COMMANDS, inbound_queue
 from hub.engine.deliveries import COMMANDS_KEY, Delivery
+from hub.engine.prepare import CANONICAL_HEADER
 from hub.errors import BrokerUnavailable
 
 _log: Final = structlog.get_logger(__name__)
@@ -126,9 +126,10 @@ async def acknowledge(receipts: Sequence[Receipt]) -> None:
                 await written
 
 
-def delivery_of(message: IncomingMessage, source: Source, now: datetime) -> Delivery:
+def delivery_of(message: AbstractIncomingMessage, source: Source, now: datetime) -> Delivery:
     """Describe a message for the engine. `message_id` is the producer's own or None, never one that a client made up on receipt."""
-    headers = dict(message.headers)
+    # A header of stored letters that only the engine itself writes: from outside it would pass any fact off as any provider's.
+    headers = {name: value for name, value in message.headers.items() if name != CANONICAL_HEADER}
     # A producer can write this header too; on a first delivery it can only be its.
     count = headers.get("x-delivery-count") if message.redelivered else 0
     return Delivery(

@@ -288,3 +288,16 @@ async def test_deliveries_whose_channel_died_are_dropped() -> None:
         await bench.settled("a")
         await asyncio.sleep(0.02)
     assert bench.batches == [["a"]]
+
+
+async def test_what_may_end_the_process_runs_when_nothing_is_in_hand() -> None:
+    async with running(Bench()) as bench:
+        bench.gate.clear()
+        bench.give("a")
+        await asyncio.sleep(0.02)
+        bench.give("b")
+        solo = asyncio.create_task(bench.collector.run_alone(lambda: list(bench.log)))
+        await asyncio.sleep(0.02)
+        bench.gate.set()
+        assert sorted(await solo) == ["ack a", "ack b", "pause"]
+        await bench.until(lambda: bench.log[-1] == "resume")
