@@ -10,6 +10,7 @@ from hub.cli import db, dead, exceptions, follow_up, operation, order, orders, t
 from hub.cli import doctor as diagnosing
 from hub.cli import publish as publishing
 from hub.cli import replay as replaying
+from hub.cli import run as running
 from hub.cli import trace as tracing
 from hub.cli.failures import HubGroup
 
@@ -44,6 +45,7 @@ def root(
         observability.configure_quiet()
 
 
+app.command()(running.run)
 app.command()(replaying.replay)
 app.command()(publishing.publish)
 app.command()(tracing.trace)

@@ -25,9 +25,9 @@ OfOrder = Annotated[str | None, typer.Option("--order", metavar="NUMBER", help="
 
 
 @contextmanager
-def opened(database_url: str | None = None) -> Iterator[tuple[Settings, Database]]:
+def opened(database_url: str | None = None, *, amqp_url: str | None = None) -> Iterator[tuple[Settings, Database]]:
     """Open the settings' database, which must have the schema that this program needs. Raises: SchemaOutdated."""
-    settings = load_settings(database_url=database_url)
+    settings = load_settings(database_url=database_url, amqp_url=amqp_url)
     with open_database(settings) as database:
         # Looking would make an empty file.
         if database.path is not None and not Path(database.path).exists():
