@@ -117,47 +117,26 @@ async def test_a_day_by_the_command_line(request: pytest.FixtureRequest, amqp_ur
         assert "cliente1001@exemplo.invalid" not in hub_run.log.read_text()
 
 
-async def test_several_processes_on_one_machine_and_one_that_dies_is_started_anew(amqp_url: str, database_url: str, tmp_path: Path) -> None:
+async def test_several_processes_on_one_machine(amqp_url: str, database_url: str, tmp_path: Path) -> None:
     assert (await hub("topology", "apply", amqp_url=amqp_url)).status == 0
 
-    def lines(event: str) -> list[dict[str, Any]]:
-        found = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
-        return [line for line in found if line.get("event") == event]
+    async def look(*arguments: str) -> Any:
+        return json.loads((await hub(*arguments, "--json", amqp_url=amqp_url, database_url=database_url)).out)
+
+    async def workers_are(count: int) -> bool:
+        checks = {one["check"]: one["detail"] for one in await look("doctor")}
+        return bool(checks["workers"] == f"{count} alive")
+
+    async def all_there() -> bool:
+        return len(await look("orders", "list", "--limit", "100")) == 50
 
     async with running(amqp_url, database_url, tmp_path, "--workers", "2") as hub_run:
-        log = hub_run.log
-        await until(lambda: len(lines("started")) == 2, log)
-        os.kill(lines("worker process started")[0]["pid"], signal.SIGKILL)
-        await until(lambda: len(lines("started")) == 3, log)
+        await until(lambda: workers_are(2), hub_run.log)
         given = files(tmp_path, *(traffic.placed(str(number)) for number in range(1000, 1050)))
         assert (await hub("publish", "shop.orders", *given["shop.orders"], amqp_url=amqp_url)).status == 0
-
-        async def all_there() -> bool:
-            done = await hub("orders", "list", "--limit", "100", "--json", amqp_url=amqp_url, database_url=database_url)
-            return len(json.loads(done.out)) == 50
-
-        await until(all_there, log)
+        await until(all_there, hub_run.log)
         assert await hub_run.stop() == 0
-
-
-async def test_children_end_when_their_parent_is_killed(amqp_url: str, database_url: str, tmp_path: Path) -> None:
-    assert (await hub("topology", "apply", amqp_url=amqp_url)).status == 0
-
-    def pids() -> list[int]:
-        found = [json.loads(line) for line in hub_run.log.read_text().splitlines() if line.startswith("{")]
-        return [line["pid"] for line in found if line.get("event") == "worker process started"]
-
-    def alive(pid: int) -> bool:
-        stat = Path(f"/proc/{pid}/stat")
-        return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
-
-    async with running(amqp_url, database_url, tmp_path, "--workers", "2") as hub_run:
-        await until(lambda: len(pids()) == 2, hub_run.log)
-        await until(lambda: hub_run.log.read_text().count('"event": "started"') == 2, hub_run.log)
-        children = pids()
-        hub_run.process.kill()
-        await hub_run.process.wait()
-        await until(lambda: not any(map(alive, children)), hub_run.log)
+    assert await workers_are(0)
 
 
 async def test_sqlite_takes_one_process(amqp_url: str, sqlite_url: str) -> None:
