@@ -195,6 +195,73 @@ def parse_xml(body: bytes, max_bytes: int = MAX_BODY_BYTES) -> Any:
     return root
 
 
+class XmlSchema:
+    """An XSD, compiled once. Checking is safe from several threads."""
+
+    def __init__(self, source: bytes) -> None:
+        self._source: Final = source
+        self._expected: Final = _documented_types(etree.fromstring(source))
+        # A compiled schema keeps the error log of its last document: whoever checks takes one out of the list and puts it back.
+        self._idle: Final = [self._compiled()]
+
+    def check(self, root: Any) -> None:
+        """Refuse a document that is not valid; the message names line and element, and never a value. Raises: PayloadMalformed."""
+        try:
+            schema = self._idle.pop()
+        except IndexError:  # all are at work
+            schema = self._compiled()
+        try:
+            if schema.validate(root):
+                return
+            faults = list(dict.fromkeys(self._describe(entry) for entry in schema.error_log))
+        finally:
+            self._idle.append(schema)
+        more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
+        raise PayloadMalformed("; ".join(faults[:3]) + more)
+
+    def _compiled(self) -> Any:
+        return etree.XMLSchema(etree.fromstring(self._source))
+
+    def _describe(self, entry: Any) -> str:
+        found = _XSD_MESSAGE.match(entry.message)
+        names = [name for name in (found["element"], found["attribute"]) if name] if found else []
+        place = f"line {entry.line}" + (f", element {ascii(names[0][:60])[1:-1]}" if names else "")
+        if len(names) == 2:
+            place += f", attribute {ascii(names[1][:60])[1:-1]}"
+        words = found["words"] if found else ""
+        if entry.type_name in _STRUCTURE_FAULTS:
+            return f"{place}: {_NAMESPACE.sub('', words)[:400]}"
+        listed = _XSD_LISTED.search(words) if entry.type_name == "SCHEMAV_CVC_ENUMERATION_VALID" else None
+        if listed:
+            return f"{place}: is not one of {listed[1].replace(chr(39), '')}"
+        expected = self._expected.get(names[-1]) if names else None
+        return f"{place}: is not what belongs here" + (f". {expected}" if expected else "")
+
+
+_XSD: Final = "{http://www.w3.org/2001/XMLSchema}"
+_XSD_MESSAGE: Final = re.compile(
+    r"Element '(?:\{[^}]*\})?(?P<element>[^']*)'(?:, attribute '(?:\{[^}]*\})?(?P<attribute>[^']*)')?: (?P<words>.*)", re.DOTALL
+)
+_XSD_LISTED: Final = re.compile(r".*is not an element of the set \{(.*)\}\.\s*\Z", re.DOTALL)
+_NAMESPACE: Final = re.compile(r"\{[^}]*\}")
+_STRUCTURE_FAULTS: Final = frozenset(
+    {"SCHEMAV_ELEMENT_CONTENT", "SCHEMAV_CVC_COMPLEX_TYPE_2_3", "SCHEMAV_CVC_COMPLEX_TYPE_4", "SCHEMAV_CVC_TYPE_3_1_2"}
+)
+"""What libxml2 says of these names elements and attributes of the schema only, never what the document holds."""
+
+
+def _documented_types(schema: Any) -> dict[str, str]:
+    """Return what the schema's own documentation says of the type of each element and attribute with a simple type."""
+    types = {}
+    for node in schema.iterfind(f"{_XSD}simpleType"):
+        documentation = node.find(f"{_XSD}annotation/{_XSD}documentation")
+        if documentation is not None:
+            types[node.get("name")] = " ".join((documentation.text or "").split())
+    return {
+        node.get("name"): types[node.get("type")] for node in schema.iter(f"{_XSD}element", f"{_XSD}attribute") if node.get("type") in types
+    }
+
+
 # --- Money --------------------------------------------------------------------------------------------------------------------
 
 _REAIS: Final = re.compile(r"[0-9]{1,11}(?:\.[0-9]{1,2})?", re.ASCII)

@@ -12,6 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from schemas.commands import COMMANDS, CommandReply, message_model
 from schemas.documents import DeadLetterView, ExceptionView, OrderView, ReplayOutput
+from schemas.erp import ErpEvent
 from schemas.events import EVENTS
 from schemas.facts import FiscalFact, OrderFact, PaymentFact, ShipmentFact
 from schemas.orders import OrderCanceledMessage, OrderPlacedMessage
@@ -31,6 +32,7 @@ _READ: Final[Mapping[str, type[BaseModel]]] = {
     "fact.order.v1": OrderFact,
     "shop.order.placed.v1": OrderPlacedMessage,
     "shop.order.canceled.v1": OrderCanceledMessage,
+    "erp.event.v1": ErpEvent,
 }
 
 # What the hub writes: inside a version fields are added, so nobody must be told to refuse unknown ones.
