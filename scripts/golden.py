@@ -61,8 +61,17 @@ class Case:
     @property
     def payload(self) -> bytes:
         """The body."""
+        return self._path.read_bytes()
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the body is written as JSON, rightly or not."""
+        return self._path.suffix == ".json"
+
+    @property
+    def _path(self) -> Path:
         (path,) = self.folder.glob("payload.*")
-        return path.read_bytes()
+        return path
 
     @property
     def delivery(self) -> RawDelivery:
