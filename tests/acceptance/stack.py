@@ -153,9 +153,24 @@ class Stack:
             channel = await connection.channel()
             return sum([(await channel.declare_queue(name, passive=True)).declaration_result.message_count or 0 for name in queues])
 
+    def progress(self) -> int:
+        """Count log rows."""
+        return int(self.rows("SELECT count(*) FROM order_log")[0][0])
+
+    async def until(self, condition: Callable[[], bool], *, timeout_s: float = 40.0) -> None:
+        """Wait for a condition."""
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, self.logs()
+            await asyncio.sleep(0.02)
+
+    @property
+    def queues(self) -> list[str]:
+        """Every queue that the hub empties."""
+        return [f"hub.in.{name}" for name in registered()] + ["hub.commands", "hub.dead", "hub.unroutable"]
+
     async def settle(self, *, timeout_s: float = 60.0, until: Callable[[], bool] | None = None) -> None:
         """Wait until all queues and the outbox are empty and every logged event has been received, twice in a row."""
-        queues = [f"hub.in.{name}" for name in registered()] + ["hub.commands", "hub.dead", "hub.unroutable"]
         deadline = time.monotonic() + timeout_s
         quiet = 0
         seen: tuple[object, ...] = ()
@@ -164,7 +179,7 @@ class Stack:
                 raise AssertionError(f"not settled after {timeout_s} s: {seen}\n{self.logs()}")
             await asyncio.sleep(_POLL_S)
             try:
-                waiting = await self.messages_in(*queues)
+                waiting = await self.messages_in(*self.queues)
                 (outbox,) = self.rows("SELECT count(*) FROM outbox")[0]
                 busy = self.rows("SELECT count(*) FROM workers WHERE state <> 'idle'")[0][0] if waiting == 0 and outbox == 0 else 0
                 missing = len(self.logged_events() - self.received.keys()) if waiting == 0 and outbox == 0 else -1
@@ -207,14 +222,26 @@ async def running(amqp_url: str, database_url: str, log_folder: Path, **environm
         await stack.close()
 
 
-async def kill_at_random(stack: Stack, chance: random.Random, *, times: int, alive_s: tuple[float, float]) -> None:
-    """Start the hub and kill it, so many times; the last one is left running."""
-    for _ in range(times):
+async def kill_at_random(stack: Stack, messages: Sequence[Message], chance: random.Random, *, times: int, within_s: float) -> int:
+    """Publish in slices; for each start the hub and kill it while it works on it. The last one is left running.
+
+    Returns how many kills hit work in progress: messages still in queues, or events not yet confirmed.
+    """
+    size = -(-len(messages) // (times + 1))
+    slices = [messages[start : start + size] for start in range(0, len(messages), size)]
+    hits = 0
+    for one in slices[:-1]:
+        await stack.publish(one)
+        before = stack.progress()
         process = stack.start()
-        await asyncio.sleep(chance.uniform(*alive_s))
+        await stack.until(lambda before=before: stack.progress() > before)  # type: ignore[misc]
+        await asyncio.sleep(chance.uniform(0.0, within_s))
         assert process.poll() is None, stack.logs()
         stack.kill(process)
+        hits += bool(await stack.messages_in(*stack.queues) or stack.rows("SELECT 1 FROM outbox LIMIT 1"))
+    await stack.publish(slices[-1])
     stack.start()
+    return hits
 
 
 CRASHED: Final = EXIT_STATUS

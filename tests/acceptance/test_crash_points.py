@@ -1,14 +1,16 @@
 """The hub ended at each named point, started again, ends as if nothing had happened (architecture, Proof by construction)."""
 
 import asyncio
+import json
 import subprocess
 from pathlib import Path
 
+import aio_pika
 import pytest
 
 from hub import faults
 from tests.acceptance.stack import CRASHED, running
-from tests.traffic import Message, flat, shuffled, stories
+from tests.traffic import Message, flat, placed, shuffled, stories
 from tests.world import feed, ledgers, open_engine, open_exceptions
 
 _ARCHIVER = [point for point in faults.POINTS if point.startswith("archiver_")]
@@ -40,6 +42,44 @@ async def test_a_crash_at_any_point_leaves_no_trace(point: str, amqp_url: str, a
         assert ledgers(stack.engine) == ledgers(undisturbed)
         assert open_exceptions(stack.engine) == open_exceptions(undisturbed)
         assert stack.rows("SELECT count(*) FROM dead_letters") == [(0,)]
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("point", _ARCHIVER)
+async def test_a_crash_of_the_archiver_leaves_one_letter(point: str, amqp_url: str, any_database_url: str, tmp_path: Path) -> None:
+    async with running(amqp_url, any_database_url, tmp_path) as stack:
+        await stack.publish([Message("payments.nobody", b'{"who": "knows"}')])
+        assert await _exit_of(stack.start(HUB_TESTING="1", HUB_CRASH_AT=point)) == CRASHED, stack.logs()
+        stack.start()
+        await stack.settle(until=lambda: bool(stack.rows("SELECT 1 FROM dead_letters")))
+        assert stack.rows("SELECT kind, routing_key, status FROM dead_letters") == [("unroutable", "payments.nobody", "open")]
+
+
+@pytest.mark.proof
+async def test_a_crash_before_the_reply_is_answered_later_with_one_effect(amqp_url: str, any_database_url: str, tmp_path: Path) -> None:
+    async with running(amqp_url, any_database_url, tmp_path) as stack:
+        feed(stack.engine, [placed("100")])
+        command = {"id": "5f0f7c1e-0000-4000-8000-000000000001", "command": "order.approve", "order": "100", "data": {"amount_cents": 5000}}
+        async with await aio_pika.connect(amqp_url) as connection:
+            channel = await connection.channel()
+            queue = await channel.declare_queue("reply.test", durable=True, arguments={"x-queue-type": "quorum"})
+            commands = await channel.get_exchange("hub.commands", ensure=False)
+            message = aio_pika.Message(json.dumps(command).encode(), reply_to="reply.test", correlation_id="c1", delivery_mode=2)
+            await commands.publish(message, "order.approve")
+            assert await _exit_of(stack.start(HUB_TESTING="1", HUB_CRASH_AT="before_reply")) == CRASHED, stack.logs()
+            stack.start()
+            reply = await queue.get(timeout=30, fail=False)
+            for _ in range(300):
+                if reply is not None:
+                    break
+                await asyncio.sleep(0.1)
+                reply = await queue.get(fail=False)
+            assert reply is not None, stack.logs()
+            await reply.ack()
+        assert (json.loads(reply.body)["outcome"], reply.correlation_id) == ("accepted", "c1")
+        await stack.settle()
+        stack.check()
+        assert stack.rows("SELECT captured_cents, version FROM orders") == [(5000, 2)]
 
 
 def test_there_are_at_least_twelve_points() -> None:

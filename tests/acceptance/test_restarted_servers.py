@@ -30,7 +30,7 @@ async def test_a_server_restarted_in_the_middle_loses_nothing(
     async with running(private_rabbit.amqp_url(), private_postgres.database_url(), tmp_path, **environment) as stack:
         await stack.publish(messages[: len(messages) // 2])
         stack.start()
-        await asyncio.sleep(2.5)
+        await stack.until(lambda: stack.progress() > 5)
         server = private_postgres if which == "postgresql" else private_rabbit
         await asyncio.to_thread(server.crash if which == "postgresql" else server.stop)
         await asyncio.sleep(2.0)
