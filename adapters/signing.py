@@ -20,6 +20,12 @@ from adapters.parsing import read_moment
 _ICP_CNPJ: Final = x509.ObjectIdentifier("2.16.76.1.3.3")
 """ICP-Brasil's otherName in which a company's certificate holds its CNPJ (DOC-ICP-04)."""
 
+_CERTIFICATE_FAULTS: Final = (
+    ValueError, TypeError, UnsupportedAlgorithm, InternalError, x509.InvalidVersion, x509.UnsupportedGeneralNameType,
+    UserWarning,  # of a serial number that is not positive, where warnings are errors
+)  # fmt: skip
+"""What the library raises of certificates that somebody has damaged (tried: 120,000 of them)."""
+
 _MIN_RSA_BITS: Final = 2048
 _MAX_RSA_BITS: Final = 8192
 _BASE64: Final = re.compile(r"[A-Za-z0-9_+/-]+={0,2}", re.ASCII)
@@ -135,11 +141,12 @@ class SigningCertificate:
         try:
             self._certificate = x509.load_der_x509_certificate(der)
             key = self._certificate.public_key()
-        except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
+        except _CERTIFICATE_FAULTS as error:
             raise ValueError("not a certificate that can be used") from error
         if not isinstance(key, rsa.RSAPublicKey) or not 1024 <= key.key_size <= _MAX_RSA_BITS:
             raise ValueError("not a certificate of an RSA key")
         self._key: Final = key
+        self.tax_id: Final = self._read_tax_id()
 
     def verifies_sha1(self, signature: bytes, message: bytes) -> bool:
         """Say whether an RSASSA-PKCS1-v1_5 SHA-1 signature is right. False also where the platform forbids SHA-1."""
@@ -149,20 +156,19 @@ class SigningCertificate:
             return False
         return True
 
-    @property
-    def tax_id(self) -> str | None:
+    def _read_tax_id(self) -> str | None:
         """The CNPJ or CPF it was issued to: the otherName of ICP-Brasil, else what stands behind the colon in the common name."""
         try:
             names = self._certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
             found = [name.value for name in names if isinstance(name, x509.OtherName) and name.type_id == _ICP_CNPJ]
-        except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        except (x509.ExtensionNotFound, x509.DuplicateExtension, *_CERTIFICATE_FAULTS):
             found = []
         if found:
             # A DER string of at most 127 characters: a byte of tag, a byte of length, the text.
             return found[0][2:].decode("ascii", "replace")
         try:
             common_names = self._certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-        except ValueError:
+        except _CERTIFICATE_FAULTS:
             return None
         tail = str(common_names[0].value).rpartition(":")[2] if common_names else ""
         return tail if _TAX_ID.fullmatch(tail) else None
