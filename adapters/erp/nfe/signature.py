@@ -10,6 +10,7 @@ import binascii
 import copy
 import hashlib
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 from lxml import etree  # type: ignore[import-untyped]
@@ -67,11 +68,17 @@ def _verify(signature: Any, signed: Any) -> SigningCertificate:
     digest = _decoded(reference.find(f"{_DS}DigestValue"))
     if all(hashlib.sha1(form, usedforsecurity=False).digest() != digest for form in _canonical_forms(signed)):
         raise ValueError("digest differs")
-    certificate = SigningCertificate(_decoded(signature.find(f"{_DS}KeyInfo/{_DS}X509Data/{_DS}X509Certificate")))
+    certificate = _certificate(_decoded(signature.find(f"{_DS}KeyInfo/{_DS}X509Data/{_DS}X509Certificate")))
     value = _decoded(signature.find(f"{_DS}SignatureValue"))
     if not any(certificate.verifies_sha1(value, form) for form in _canonical_forms(info)):
         raise ValueError("signature differs")
     return certificate
+
+
+@lru_cache(maxsize=32)
+def _certificate(der: bytes) -> SigningCertificate:
+    # A shop signs a year's notes with one certificate.
+    return SigningCertificate(der)
 
 
 def _canonical_forms(element: Any) -> Iterator[bytes]:

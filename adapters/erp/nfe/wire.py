@@ -8,13 +8,14 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BeforeValidator, PlainValidator, StringConstraints
 
 from adapters.contract import PayloadMalformed
 from adapters.erp.nfe.access_key import AccessKey, read_access_key
-from adapters.erp.nfe.unpack import NFE, local_name
+from adapters.erp.nfe.unpack import NFE
 from adapters.parsing import SAO_PAULO, Moment, NativeText, Reais, optional, read, read_moment
 from schemas.base import Identifier, Lenient
 
@@ -41,10 +42,11 @@ def required(parent: Any, name: str, place: str) -> Any:
 
 def texts(element: Any, names: Collection[str], place: str) -> dict[str, str]:
     """Return the texts of an element's children of these names, blanks around them dropped."""
+    tags = _tags(frozenset(names))
     found: dict[str, str] = {}
     for child in element:
-        name = local_name(child)
-        if name not in names or child.tag != f"{{{NFE}}}{name}":
+        name = tags.get(child.tag)
+        if name is None:
             continue
         if name in found:
             raise PayloadMalformed(f"{place}.{name}: stands twice")
@@ -52,6 +54,11 @@ def texts(element: Any, names: Collection[str], place: str) -> dict[str, str]:
             raise PayloadMalformed(f"{place}.{name}: must be a text")
         found[name] = (child.text or "").strip(_BLANKS)
     return found
+
+
+@lru_cache(maxsize=64)
+def _tags(names: frozenset[str]) -> dict[str, str]:
+    return {f"{{{NFE}}}{name}": name for name in names}
 
 
 # --- Field types --------------------------------------------------------------------------------------------------------------
