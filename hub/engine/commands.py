@@ -121,7 +121,7 @@ def _rejected(work: "UnitOfWork", prepared: Prepared, command: Command, state: O
     event = {key: body[key] for key in ("id", "command", "order", "code", "message", "state", "allowed_actions")}
     event["actor"] = command.envelope.actor
     event["occurred_at"] = instant_text(prepared.at)
-    work.add_outbox("command.rejected", event, prepared.at)
+    work.add_rejection(event, prepared.at)
     orders = (state.number,) if state is not None else ()
     return Outcome("replied", f"{command.name} rejected: {code}", orders, _reply(prepared, body))
 

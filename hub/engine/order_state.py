@@ -22,7 +22,12 @@ _NOTICE: Final = "notification.requested."
 
 def event_id(order: str, sequence: int) -> str:
     """Give the id of an order's n-th event: the same whatever the batch size, and after a refold."""
-    return str(uuid5(_EVENT_NAMESPACE, f"{order}:{sequence}"))
+    return message_id_of(f"{order}:{sequence}")
+
+
+def message_id_of(name: str) -> str:
+    """Derive a message id from what names the message, so that a second telling has the same."""
+    return str(uuid5(_EVENT_NAMESPACE, name))
 
 
 def shard_of(order: str | None, message_id: str) -> int:

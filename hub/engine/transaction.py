@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
-from uuid import uuid4
 
 import orjson
 from sqlalchemy import Connection
@@ -24,7 +23,7 @@ from hub.engine import commands, reference_add, rows
 from hub.engine.dead_letters import dead_letter_row, insert_dead_letters
 from hub.engine.deliveries import COMMANDS_KEY, Outcome, OutcomeKind
 from hub.engine.headers import kept_headers
-from hub.engine.order_state import OrderState, OutboxRow, instant_text, shard_of
+from hub.engine.order_state import OrderState, OutboxRow, instant_text, message_id_of, shard_of
 from hub.engine.personal import personal_row
 from hub.engine.prepare import SUCCESS_KINDS, InboxKey, Prepared, PreparedFact, Preparer, mapped_fact
 from hub.engine.references import Lookup, ReferenceKey
@@ -680,9 +679,10 @@ class UnitOfWork:
         ]
         bulk.insert(self.connection, tables.parked_references, links)
 
-    def add_outbox(self, routing_key: str, body: dict[str, Any], at: datetime) -> None:
-        """Publish something that is not an event of an order (a rejected command)."""
-        self.pending.outbox.append(OutboxRow(None, str(uuid4()), routing_key, {**body, "recorded_at": instant_text(at)}, at))
+    def add_rejection(self, body: dict[str, Any], at: datetime) -> None:
+        """Publish that a command was refused. It is no event of an order; each judgement is one of its own."""
+        message_id = message_id_of(f"rejected:{body['id']}:{instant_text(at)}")
+        self.pending.outbox.append(OutboxRow(None, message_id, "command.rejected", {**body, "recorded_at": instant_text(at)}, at))
 
 
 def _flush_placements(connection: Connection, pending: _Pending) -> None:

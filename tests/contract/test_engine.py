@@ -276,7 +276,7 @@ def test_a_rejected_command_changes_nothing_is_told_and_judged_anew(engine: Engi
     feed(engine, [placed("100"), pix("100")])
     before = query(engine, "SELECT ledger, version, sequence FROM orders")
     cancel = command("order.cancel", "100", id=_ID.format(1))
-    first, second = replies(engine, cancel, cancel)
+    first, second = replies(engine, cancel, replace(cancel, at=NOW + timedelta(seconds=1)))
     assert (first.code, second.code) == ("cancel_requires_refund", "cancel_requires_refund")
     assert query(engine, "SELECT ledger, version, sequence FROM orders") == before
     told = [event for event in published(engine) if event["routing_key"] == "command.rejected"]
