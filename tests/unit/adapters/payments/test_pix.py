@@ -25,6 +25,12 @@ def refund(number: int, status: str = "DEVOLVIDO", **more: object) -> dict[str, 
     return {"id": f"r{number}", "rtrId": f"D{number}", "valor": "20.00", "horario": times, "status": status, **more}
 
 
+def shares(pix: dict[str, Any]) -> dict[str, int]:
+    """Return the debt that each return of a Pix takes, by its name."""
+    told = [fact.model_dump() for fact in facts({"pix": [pix]})[1:]]
+    return {fact["refund_id"]: fact["amount_cents"] for fact in told}
+
+
 def test_the_capture_is_the_same_fact_each_time_the_list_of_refunds_has_grown() -> None:
     captures = [facts({"pix": [{**PIX, "devolucoes": [refund(n) for n in range(1, count)]}]})[0] for count in range(1, 5)]
     assert captures == [captures[0]] * 4
@@ -96,3 +102,31 @@ def test_a_due_date_beyond_this_century_is_no_due_date() -> None:
     assert facts(charge)[0].model_dump()["due_at"] is None
     charge["calendario"] = {"dataDeVencimento": "2026-01-22", "validadeAposVencimento": 10**9}
     assert facts(charge)[0].model_dump()["due_at"] is None
+
+
+def test_a_charge_without_its_creation_or_its_expiry_has_no_due_date() -> None:
+    for calendar in ({"criacao": "2026-01-22T13:00:00Z"}, {"expiracao": 3600}, {}, None):
+        assert facts({"txid": "t", "status": "ATIVA", "calendario": calendar})[0].model_dump()["due_at"] is None
+
+
+def test_a_bank_may_add_a_status_to_its_callback() -> None:
+    assert facts({"status": "OK", "pix": [PIX]}) == facts({"pix": [PIX]})
+    with pytest.raises(PayloadMalformed, match="neither"):
+        facts({"status": "OK"})
+
+
+def test_of_a_discounted_pix_the_return_that_settled_last_takes_the_rest_of_the_debt() -> None:
+    # 90.00 settled 100.00; whichever return is listed first, the later one stands for the 10.00 that were never paid.
+    discounted = {**PIX, "valor": "90.00", "componentesValor": {"desconto": {"valor": "10.00"}}}
+    asked_first = {"solicitacao": "2026-01-23T08:00:00Z", "liquidacao": "2026-01-25T10:00:00Z"}
+    asked_last = {"solicitacao": "2026-01-24T08:00:00Z", "liquidacao": "2026-01-24T10:00:00Z"}
+    returns = [{**refund(1), "valor": "45.00", "horario": asked_first}, {**refund(2), "valor": "45.00", "horario": asked_last}]
+    for listed in (returns, returns[::-1]):
+        assert shares({**discounted, "devolucoes": listed}) == {"E1:r1": 5500, "E1:r2": 4500}
+
+
+def test_returns_of_one_instant_share_in_the_order_of_their_ids() -> None:
+    discounted = {**PIX, "valor": "90.00", "componentesValor": {"desconto": {"valor": "10.00"}}}
+    returns = [{"id": "b", "valor": "45.00", "status": "DEVOLVIDO"}, {"rtrId": "a", "valor": "45.00", "status": "DEVOLVIDO"}]
+    for listed in (returns, returns[::-1]):
+        assert shares({**discounted, "devolucoes": listed}) == {"a": 4500, "E1:b": 5500}
