@@ -15,8 +15,8 @@ IMPURE: Final = frozenset(
     {"asyncio", "ftplib", "glob", "http", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "shutil", "smtplib", "socket",
      "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time"}
 )  # fmt: skip
-THIRD_PARTY: Final = {"pydantic": None, "lxml": {"parsing"}, "cryptography": {"signing"}}
-"""Package, and the only shared helpers that may import it."""
+THIRD_PARTY: Final = {"pydantic": None, "lxml": None, "cryptography": {"signing"}}
+"""Package, and the only modules that may import it; None = all."""
 
 SHARED: Final = frozenset({"adapters.contract", "adapters.parsing", "adapters.signing"})
 CLOCKS: Final = frozenset({"now", "utcnow", "today"})
