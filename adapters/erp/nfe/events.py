@@ -102,7 +102,7 @@ def _facts(
 ) -> tuple[FiscalFact | ShipmentFact, ...] | Ignored:
     word, status = answer.tpEvento, answer.cStat
     counts = status in EVENT_EFFECTIVE and (word in CANCELLATIONS or status not in ONLY_CANCELLATIONS)
-    if not counts and note_kind(status) == "fiscal.unknown":
+    if status not in EVENT_EFFECTIVE and note_kind(status) == "fiscal.unknown":
         return (_fiscal("fiscal.unknown", answer, status, flags, evidence),)
     if not counts:
         return Ignored(f"event {word} not registered: {reason_of(status, answer.xMotivo)}")

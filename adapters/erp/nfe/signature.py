@@ -54,14 +54,13 @@ def _verify(signature: Any, signed: Any) -> SigningCertificate:
     """Check reference, digest and signature; return the certificate that verified it. Raises: ValueError, AttributeError."""
     info = signature.find(f"{_DS}SignedInfo")
     (reference,) = info.findall(f"{_DS}Reference")
-    transforms = [transform.get("Algorithm") for transform in reference.iterfind(f"{_DS}Transforms/{_DS}Transform")]
-    chosen = (
-        info.find(f"{_DS}CanonicalizationMethod").get("Algorithm"),
-        info.find(f"{_DS}SignatureMethod").get("Algorithm"),
-        reference.find(f"{_DS}DigestMethod").get("Algorithm"),
-        *sorted(transforms),
+    transforms = [_algorithm(transform) for transform in reference.iterfind(f"{_DS}Transforms/{_DS}Transform")]
+    methods = (
+        _algorithm(info.find(f"{_DS}CanonicalizationMethod")),
+        _algorithm(info.find(f"{_DS}SignatureMethod")),
+        _algorithm(reference.find(f"{_DS}DigestMethod")),
     )
-    if chosen != (_C14N, _RSA_SHA1, _SHA1, _C14N, _ENVELOPED) and chosen != (_C14N, _RSA_SHA1, _SHA1, _ENVELOPED, _C14N):
+    if methods != (_C14N, _RSA_SHA1, _SHA1) or len(transforms) != 2 or set(transforms) != {_ENVELOPED, _C14N}:
         raise ValueError("other algorithms than the XSD fixes")
     if reference.get("URI") != f"#{signed.get('Id')}":
         raise ValueError("signs something else")
@@ -79,6 +78,10 @@ def _verify(signature: Any, signed: Any) -> SigningCertificate:
 def _certificate(der: bytes) -> SigningCertificate:
     # A shop signs a year's notes with one certificate.
     return SigningCertificate(der)
+
+
+def _algorithm(element: Any) -> Any:
+    return element.get("Algorithm")
 
 
 def _canonical_forms(element: Any) -> Iterator[bytes]:
