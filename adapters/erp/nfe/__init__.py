@@ -32,7 +32,7 @@ def adapter(rules: LinkRules = DEFAULT_RULES) -> Adapter:
         shared_kinds=("external_reference",),
         statuses=STATUSES,
         amount_format="decimal text in reais",
-        time_zone="as written; America/Sao_Paulo where a time has no offset",
+        time_zone="America/Sao_Paulo",
         large_bodies=True,
     )
 

@@ -61,7 +61,7 @@ def order_references(note: Note, envelope: Iterable[str], rules: LinkRules, plac
     if additional is not None:
         found.extend(_from_fields(additional, rules, f"{place}.infAdic"))
         found.extend(_from_free_text(texts(additional, {"infCpl"}, f"{place}.infAdic").get("infCpl", ""), rules))
-    numbers = [number for number in dict.fromkeys(found) if 0 < len(number) <= _MAX_LENGTH and number != "0"]
+    numbers = [number for number in dict.fromkeys(found) if 0 < len(number) <= _MAX_LENGTH and number != "0" and number.isprintable()]
     flags: tuple[str, ...] = ()
     for cut in by_item & {number for number in numbers if len(number) == XPED_LENGTH}:
         if any(number != cut and number.startswith(cut) for number in numbers):

@@ -273,9 +273,13 @@ class _Unpacking:
             archive = zipfile.ZipFile(io.BytesIO(body))
         except _ZIP_FAULTS as error:
             raise PayloadMalformed("body is not the zip file it begins as") from error
+        entries = archive.infolist()
+        if entries and min(entry.header_offset for entry in entries) != 0:
+            # The directory of another zip file, one that lies inside this one after its own was cut off.
+            raise PayloadMalformed("body is a zip file that is cut off")
         damaged = []
         # Paths lead nowhere and may name people: an entry is known by its place.
-        for index, entry in enumerate(archive.infolist()):
+        for index, entry in enumerate(entries):
             place = f"zip[{index}]"
             try:
                 expanded = self._read_entry(archive, entry)

@@ -246,6 +246,8 @@ def test_the_envelope_names_the_order_first(field: str) -> None:
         ({field: 0, "nota": note}, ["LOJA-100045"]),
         ({field: "0", "nota": note}, ["LOJA-100045"]),
         ({field: {"x": 1}, "nota": note}, ["LOJA-100045"]),
+        ({field: "LOJA\x00", "nota": note}, ["LOJA-100045"]),
+        ({field: "\ud800", "nota": note}, ["LOJA-100045"]),
         ({field: "LOJA-100045", "nota": note}, ["LOJA-100045"]),
     ):
         (fact,) = translate(json.dumps(envelope).encode()).facts
