@@ -141,6 +141,7 @@ CASES: Final[Mapping[str, AdapterCase]] = {
     # Their words are our own and closed: one that we do not know is unreadable, as with shop.orders.
     "erp.xml": AdapterCase(),
     "erp.json": AdapterCase(),
+    "erp.nfe": AdapterCase(),
 }
 
 
