@@ -127,3 +127,4 @@ class OrderRules(Message):
     hold_on_value_mismatch: Literal["above", "never"] = "above"
     require_nf_before_shipping: bool = False
     fiscal_tolerance_cents: Cents = 5
+    homologation: bool = Field(default=False, description="a shop that tests: notes of homologação count, and those of production do not")

@@ -3,14 +3,13 @@
 Computed anew from the whole ledger each time, keys in the order of their first facts, so that nothing depends on arrival.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from hub.domain.fold import DONE
-from hub.domain.ledger import ALL, Ledger, PaymentRecord, Placement
-from hub.domain.references import KEY_CODES, declared_forms, identity, reported_forms
+from hub.domain.ledger import ALL, Ledger, PaymentRecord, Placement, Stamp
+from hub.domain.references import KEY_CODES, declared_forms, identity, own_id, reported_forms
+from hub.domain.refunds import DONE, FAILED, PENDING
 from schemas.base import PaymentMethod
 
 MANUAL: Final = "manual"
@@ -22,10 +21,10 @@ SHOP: Final = "shop"
 DEFERRED_METHODS: Final = frozenset({"pix", "boleto", "transfer", "wallet"})
 """Methods by which the customer pays later, or elsewhere: an order that waits for one is pending_payment."""
 
-_ID_LIMIT: Final = 200
-"""Longest identifier of the published language."""
-
 _RANKS: Final = ("created", "pending", "in_review", "authorized")
+
+_OTHER_MEANS: Final = frozenset({"deposit", "transfer", "cash", "other"})
+"""Means of a refund by hand that no provider will ever tell of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +36,24 @@ class Capture:
     amount_cents: int
     micros: int
     on_top_of_cents: int = 0
+    by_review: bool = False
+
+
+@dataclass(slots=True)
+class HubPart:
+    """What a refund of the hub gives back on one attempt. `told`: the provider has told of it, under an id of its own."""
+
+    refund: str
+    amount_cents: int
+    rank: int
+    micros: int
+    other_means: bool
+    told: bool = False
+
+    @property
+    def stamp(self) -> Stamp:
+        """When it was done, or asked for."""
+        return self.micros, self.refund
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +72,8 @@ class Attempt:
     known: tuple[str, ...] = ()
     manual: list[Capture] = field(default_factory=list)
     shop: Capture | None = None
+    parts: list[HubPart] = field(default_factory=list)
+    contradicted: bool = False
     captured_cents: int = 0
     refunded_cents: int = 0
     charged_back_cents: int = 0
@@ -87,8 +106,10 @@ def attempts_of(ledger: Ledger) -> list[Attempt]:
         _assign(ledger, attempts, declared)
     if ledger.manual_captures:
         _add_manual(ledger, attempts)
+    if ledger.refunds:
+        _add_refunds(ledger, attempts)
     for attempt in attempts:
-        if attempt.records or attempt.manual or attempt.shop is not None:
+        if attempt.records or attempt.manual or attempt.parts or attempt.shop is not None:
             _sum(attempt)
     return attempts
 
@@ -126,7 +147,7 @@ def _assign(ledger: Ledger, attempts: list[Attempt], declared: int) -> None:
             _holder(holders, provider, words) or _by_reference(index, provider, record, words) or _only_one(attempts, key, record, declared)
         )
         if attempt is None:
-            attempt = Attempt(_own_id(provider, word), record.method or "other", provider, figure(record))
+            attempt = Attempt(own_id(provider, word), record.method or "other", provider, figure(record))
             attempts.append(attempt)
         elif attempt.by_command and attempt.provider == MANUAL:
             attempt.provider = provider
@@ -135,14 +156,6 @@ def _assign(ledger: Ledger, attempts: list[Attempt], declared: int) -> None:
         attempt.records.append((key, record))
         attempt.keyed = attempt.keyed or not stand_in
         holders[f"{provider}|{word}"] = attempt
-
-
-def _own_id(provider: str, word: str) -> str:
-    """Name the attempt that a payment makes for itself: it must not change when further payments come."""
-    attempt_id = f"{provider}:{word[3:] or 'other'}"
-    if len(attempt_id) <= _ID_LIMIT:
-        return attempt_id
-    return f"{attempt_id[: _ID_LIMIT - 17]}~{hashlib.sha256(attempt_id.encode()).hexdigest()[:16]}"
 
 
 def figure(record: PaymentRecord) -> int | None:
@@ -221,9 +234,28 @@ def _add_manual(ledger: Ledger, attempts: list[Attempt]) -> None:
             # The attempt was one of a placement that no longer stands; the money stays.
             attempt = by_id[money.attempt] = Attempt(money.attempt, money.method, MANUAL, by_command=True)
             attempts.append(attempt)
-        attempt.manual.append(Capture(f"{MANUAL}:{command_id}", MANUAL, money.amount_cents, money.micros, money.on_top_of_cents))
+        attempt.manual.append(
+            Capture(f"{MANUAL}:{command_id}", MANUAL, money.amount_cents, money.micros, money.on_top_of_cents, money.by_review)
+        )
         if attempt.by_command:
             attempt.amount_cents = (attempt.amount_cents or 0) + money.amount_cents
+
+
+def _add_refunds(ledger: Ledger, attempts: list[Attempt]) -> None:
+    """Give the parts of the hub's refunds to their attempts."""
+    by_id = {attempt.id: attempt for attempt in attempts}
+    for refund_id, refund in sorted(ledger.refunds.items()):
+        asked = refund.asked
+        if asked is None:
+            continue
+        for part in asked.parts:
+            attempt = by_id.get(part.payment) or _holding(attempts, part.payment)
+            if attempt is None:
+                attempt = by_id[part.payment] = Attempt(part.payment, "other", MANUAL, by_command=True)
+                attempts.append(attempt)
+            rank, micros = refund.outcome(part.payment) or (PENDING, asked.micros)
+            other = asked.method in _OTHER_MEANS or (asked.method == "pix" and attempt.method != "pix")
+            attempt.parts.append(HubPart(refund_id, part.amount_cents, rank, micros, other))
 
 
 def _holding(attempts: Sequence[Attempt], attempt_id: str) -> Attempt | None:
@@ -231,7 +263,7 @@ def _holding(attempts: Sequence[Attempt], attempt_id: str) -> Attempt | None:
     for attempt in attempts:
         for key, _ in attempt.records:
             provider, _, word = key.partition("|")
-            if attempt_id == _own_id(provider, word.removeprefix("~")):
+            if attempt_id == own_id(provider, word.removeprefix("~")):
                 return attempt
     return None
 
@@ -239,19 +271,25 @@ def _holding(attempts: Sequence[Attempt], attempt_id: str) -> Attempt | None:
 def _sum(attempt: Attempt) -> None:
     """Add up per source and take the largest: two sources that tell of one payment count once (rules.md, Payments)."""
     captures: dict[str, list[Capture]] = {}
-    gone: dict[str, list[int]] = {}
+    pending: dict[str, int] = {}
+    charged_back: dict[str, int] = {}
+    given_back = bool(attempt.parts)
     for key, record in attempt.records:
         source = key.partition("|")[0]
         if record.captured:
             step = record.captured[-1]
             captures.setdefault(source, []).append(Capture(key, source, step[2], step[0]))
         if record.refunds or record.refunded or record.disputes or record.refund_pending_cents:
-            sums = gone.setdefault(source, [0, 0, 0])
-            sums[0] += refunded_of(record)
-            sums[1] += charged_back_of(record)
-            sums[2] += refund_pending_of(record)
-    if attempt.manual:
-        captures.setdefault(MANUAL, []).extend(attempt.manual)
+            given_back = True
+            pending[source] = pending.get(source, 0) + refund_pending_of(record)
+            charged_back[source] = charged_back.get(source, 0) + charged_back_of(record)
+    by_hand = attempt.manual
+    if by_hand and any(money.by_review for money in by_hand) and not captures and _ended(attempt):
+        # The provider has the last word on a payment that was only let pass.
+        attempt.contradicted = True
+        by_hand = [money for money in by_hand if not money.by_review]
+    if by_hand:
+        captures.setdefault(MANUAL, []).extend(by_hand)
     if attempt.shop is not None:
         captures.setdefault(SHOP, []).append(attempt.shop)
     for source in sorted(captures, key=lambda name: (name == MANUAL, name)):
@@ -263,11 +301,51 @@ def _sum(attempt: Attempt) -> None:
         if total > attempt.captured_cents:
             attempt.captured_cents = total
             attempt.captures = captures[source]
-    for sums in gone.values():
-        attempt.refunded_cents = max(attempt.refunded_cents, sums[0])
-        attempt.charged_back_cents = max(attempt.charged_back_cents, sums[1])
-        attempt.refund_pending_cents = max(attempt.refund_pending_cents, sums[2])
+    if given_back:
+        attempt.refunded_cents = refunded_on(attempt)
+        attempt.charged_back_cents = max(charged_back.values(), default=0)
+        waiting = sum(part.amount_cents for part in attempt.parts if part.rank == PENDING and not part.told)
+        attempt.refund_pending_cents = max(waiting, *pending.values()) if pending else waiting
     attempt.state = _state(attempt)
+
+
+def _ended(attempt: Attempt) -> bool:
+    return bool(attempt.records) and all(record.ended is not None for _, record in attempt.records)
+
+
+def refunded_on(attempt: Attempt, until: Stamp | None = None) -> int:
+    """Return what went back on an attempt: by hand in another means, and the most that a source tells of all other refunds.
+
+    A refund that the hub asked for and one of the same amount that the provider tells of are one.
+    """
+    parts = [part for part in attempt.parts if part.rank != FAILED and (until is None or part.stamp <= until)]
+    elsewhere = sum(part.amount_cents for part in parts if part.other_means and part.rank == DONE)
+    asked = sorted([part for part in parts if not part.other_means], key=lambda part: part.stamp)
+    sources: dict[str, list[PaymentRecord]] = {}
+    for key, record in attempt.records:
+        if record.refunds or record.refunded:
+            sources.setdefault(key.partition("|")[0], []).append(record)
+    most = sum(part.amount_cents for part in asked if part.rank == DONE)
+    for records in sources.values():
+        amounts = [amount for record in records for amount in _done(record, until)]
+        by_id = sum(amounts)
+        for part in asked:
+            if part.amount_cents in amounts:
+                amounts.remove(part.amount_cents)
+                part.told = part.told or until is None
+            elif part.rank == DONE:
+                by_id += part.amount_cents
+        most = max(most, by_id, sum(refunded_of(record, until) for record in records))
+    return elsewhere + most
+
+
+def _done(record: PaymentRecord, until: Stamp | None) -> list[int]:
+    captured = record.captured[-1][2] if record.captured else 0
+    return [
+        captured if refund.amount_cents == ALL else refund.amount_cents
+        for refund in record.refunds.values()
+        if refund.rank == DONE and (until is None or refund.stamp <= until)
+    ]
 
 
 def _state(attempt: Attempt) -> str:
@@ -285,12 +363,7 @@ def _state(attempt: Attempt) -> str:
 
 def refunded_of(record: PaymentRecord, until: tuple[int, str] | None = None) -> int:
     """Return what went back of one payment: the refunds known by id, or the largest cumulative figure if that is more."""
-    captured = record.captured[-1][2] if record.captured else 0
-    by_id = sum(
-        captured if refund.amount_cents == ALL else refund.amount_cents
-        for refund in record.refunds.values()
-        if refund.rank == DONE and (until is None or refund.stamp <= until)
-    )
+    by_id = sum(_done(record, until)) if record.refunds else 0
     return max(by_id, _reached(record.refunded, until))
 
 

@@ -7,7 +7,12 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
-from schemas.base import Cents, Identifier, Instant, Message, PaymentMethod, Text
+from schemas.base import Cents, Flag, Identifier, Instant, Message, PaymentMethod, Quantity, Text
+from schemas.facts.shipments import SkuQuantity
+from schemas.vocabulary import DocumentKind, ExceptionKind
+
+Ordinal = Annotated[int, Field(strict=True, ge=0)]
+"""Counts repeats of one thing by hand, so that the later one is told by more than its time."""
 
 
 class NewAttempt(Message):
@@ -30,6 +35,7 @@ class ManualCapture(Message):
     method: PaymentMethod
     amount_cents: Cents
     on_top_of_cents: Cents = 0
+    by_review: Flag = False
 
 
 class CancelRecord(Message):
@@ -39,7 +45,192 @@ class CancelRecord(Message):
     reason: Identifier
 
 
-Entry = NewAttempt | ManualCapture | CancelRecord
+class HoldSet(Message):
+    """The order is held for this reason, until a release names this hold."""
+
+    entry: Literal["hold"]
+    reason: Identifier
+
+
+class HoldReleased(Message):
+    """These holds are over."""
+
+    entry: Literal["release"]
+    holds: tuple[Text, ...]
+
+
+class LabelChosen(Message):
+    """A person chose the status that is shown, while the order stands as it did then."""
+
+    entry: Literal["label"]
+    slot: Literal["base", "held"]
+    status: Identifier
+    base_state: Identifier
+    fulfilment_state: Identifier
+    fiscal_state: Identifier
+    ordinal: Ordinal
+
+
+class ProductionStarted(Message):
+    """The order is being made."""
+
+    entry: Literal["production"]
+
+
+class NumberGiven(Message):
+    """A tracking number; titles and addresses have a table of their own."""
+
+    number: Identifier
+    carrier: Identifier | None = None
+
+
+class ParcelShipped(Message):
+    """A parcel left the shop. `shipment` may be that of a parcel of which a label is known already."""
+
+    entry: Literal["parcel"]
+    shipment: Identifier
+    carrier: Identifier
+    tracks: tuple[NumberGiven, ...] = ()
+    items: tuple[SkuQuantity, ...] = ()
+
+
+class TrackAdded(Message):
+    """A further tracking number of a parcel."""
+
+    entry: Literal["track_added"]
+    shipment: Identifier
+    number: Identifier
+    carrier: Identifier | None = None
+    ordinal: Ordinal = 1
+
+
+class TrackRemoved(Message):
+    """The number is not, or no longer, the parcel's. `ordinal`: as often as it had been added."""
+
+    entry: Literal["track_removed"]
+    shipment: Identifier
+    number: Identifier
+    ordinal: Ordinal = 1
+
+
+class ParcelMarked(Message):
+    """A person says where a parcel is, and since when."""
+
+    entry: Literal["marked"]
+    shipment: Identifier
+    mark: Literal["in_transit", "delivery_difficulty", "delivered"]
+    at: Instant
+
+
+class PaperIssued(Message):
+    """A person says that the tax paper exists."""
+
+    entry: Literal["paper"]
+    access_key: Identifier | None = None
+    number: Identifier | None = None
+    series: Identifier | None = None
+
+
+class RefundPart(Message):
+    """So much goes back on one payment."""
+
+    payment: Identifier
+    amount_cents: Cents
+
+
+class RefundedUnits(Message):
+    """So many units of one item are given back."""
+
+    sku: Identifier
+    quantity: Quantity
+    back_to_stock: Flag = False
+
+
+class RefundRequested(Message):
+    """Money is to go back; the parts add up to lines + shipping + extra - fee. Pending until an outcome names the refund."""
+
+    entry: Literal["refund_requested"]
+    refund: Identifier
+    mode: Literal["online", "offline"]
+    method: Identifier | None = None
+    parts: tuple[RefundPart, ...]
+    lines: tuple[RefundedUnits, ...] = ()
+    shipping_cents: Cents = 0
+    extra_cents: Cents = 0
+    fee_cents: Cents = 0
+
+
+class RefundDone(Message):
+    """The money went back, on one payment or on all parts."""
+
+    entry: Literal["refund_done"]
+    refund: Identifier
+    payment: Identifier | None = None
+
+
+class RefundFailed(Message):
+    """The money could not go back; it is free again."""
+
+    entry: Literal["refund_failed"]
+    refund: Identifier
+    payment: Identifier | None = None
+
+
+class Acknowledged(Message):
+    """A person has settled an exception as it stood: `mark` is what it was about then, and more of the same opens it again."""
+
+    entry: Literal["acknowledged"]
+    kind: ExceptionKind
+    key: Text
+    mark: Text = ""
+    resolution: Text
+
+
+class Commented(Message):
+    """A comment, whose text is kept elsewhere: it may name a person. No document = on the order."""
+
+    entry: Literal["comment"]
+    kind: DocumentKind | None = None
+    document: Identifier | None = None
+
+
+class NoticeResent(Message):
+    """A notice is sent once more. No document = the order's."""
+
+    entry: Literal["resent"]
+    kind: Literal["order", "invoice", "shipment", "refund"]
+    document: Identifier | None = None
+
+
+class AddressChanged(Message):
+    """The address is another one now; the log holds only which, and its version."""
+
+    entry: Literal["address"]
+    type: Literal["billing", "shipping"]
+    version: Ordinal
+
+
+Entry = (
+    NewAttempt
+    | ManualCapture
+    | CancelRecord
+    | HoldSet
+    | HoldReleased
+    | LabelChosen
+    | ProductionStarted
+    | ParcelShipped
+    | TrackAdded
+    | TrackRemoved
+    | ParcelMarked
+    | PaperIssued
+    | RefundRequested
+    | RefundDone
+    | RefundFailed
+    | Acknowledged
+    | Commented
+    | NoticeResent
+    | AddressChanged
+)
 
 
 class Decision(Message):

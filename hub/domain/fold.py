@@ -7,12 +7,33 @@ from typing import Final
 
 import orjson
 
-from hub.domain.decisions import CancelRecord, Decision, ManualCapture, NewAttempt
+from hub.domain import papers, parcels, refunds
+from hub.domain.decisions import (
+    Acknowledged,
+    CancelRecord,
+    Decision,
+    HoldReleased,
+    HoldSet,
+    LabelChosen,
+    ManualCapture,
+    NewAttempt,
+    PaperIssued,
+    ParcelMarked,
+    ParcelShipped,
+    ProductionStarted,
+    RefundDone,
+    RefundFailed,
+    RefundRequested,
+    TrackAdded,
+    TrackRemoved,
+)
+from hub.domain.instants import MAPPED
 from hub.domain.ledger import (
     ALL,
     Cancellation,
     Declared,
     Dispute,
+    Hold,
     Ledger,
     Line,
     ManualAttempt,
@@ -23,19 +44,23 @@ from hub.domain.ledger import (
     Rival,
     Rules,
     Stamp,
+    StatusLabel,
     UnknownWord,
     reach,
     to_micros,
 )
+from hub.domain.papers import PaperRecord
+from hub.domain.parcels import ParcelRecord
 from hub.domain.references import BARE, STAND_IN_CODES, coded, identity
-from schemas.facts import Fact, OrderFact, PaymentFact
+from hub.domain.refunds import ALL_PARTS, DONE, FAILED, PENDING, Asked, HubRefund, Part, RefundedLine
+from schemas.facts import Fact, FiscalFact, OrderFact, PaymentFact, ShipmentFact
 from schemas.orders import DeclaredPayment, OrderRules, PlacedOrder
 
-MAPPED: Final = "#mapped"
-"""Ending of the event id under which the engine applies an unknown fact again, once its word is mapped (rules.md, Unknown words)."""
+PRODUCTION: Final = "order.production_started"
+"""Under this word the ledger keeps the start of production, whoever told of it."""
 
-PENDING, FAILED, DONE = 0, 1, 2
-"""Ranks of a refund."""
+_LATEST: Final = frozenset({"order.accepted", "order.rejected"})
+"""Words of the ERP that answer one another: of each the last time counts, of all other words the first."""
 
 _LIVE_RANKS: Final[Mapping[str, int]] = {"payment.created": 0, "payment.pending": 1, "payment.in_review": 2, "payment.authorized": 3}
 _ENDS: Final[Mapping[str, str]] = {"payment.failed": "failed", "payment.expired": "expired", "payment.voided": "voided"}
@@ -48,9 +73,19 @@ _WORD_LIMIT: Final = 60
 
 def apply_fact(ledger: Ledger, fact: Fact, source: str) -> None:
     """Merge one fact into the ledger. `source` is the inbound key it came by. Facts are never refused."""
-    if isinstance(fact, PaymentFact):
-        _apply_payment(ledger, fact)
-    elif isinstance(fact, OrderFact) and fact.order is not None:
+    match fact:
+        case PaymentFact():
+            _apply_payment(ledger, fact)
+        case ShipmentFact():
+            parcels.merge_fact(ledger.parcels, fact)
+        case FiscalFact():
+            _apply_fiscal(ledger, fact)
+        case OrderFact():
+            _apply_order(ledger, fact, source)
+
+
+def _apply_order(ledger: Ledger, fact: OrderFact, source: str) -> None:
+    if fact.order is not None:
         _apply_placed(ledger, fact, fact.order)
     elif fact.kind == "order.canceled":
         reason = fact.reason or "shop"
@@ -70,9 +105,84 @@ def apply_decision(ledger: Ledger, decision: Decision) -> None:
             case NewAttempt():
                 ledger.manual_attempts[entry.id] = ManualAttempt(micros, entry.method, entry.known)
             case ManualCapture():
-                ledger.manual_captures[key] = ManualMoney(micros, entry.attempt, entry.method, entry.amount_cents, entry.on_top_of_cents)
+                ledger.manual_captures[key] = ManualMoney(
+                    micros, entry.attempt, entry.method, entry.amount_cents, entry.on_top_of_cents, entry.by_review
+                )
             case CancelRecord():
                 _cancel(ledger, Cancellation(micros, decision.command_id, entry.reason, decision.kind))
+            case HoldSet():
+                known = ledger.holds.get(key)
+                ledger.holds[key] = Hold(micros, entry.reason, 0 if known is None else known.released_micros)
+            case HoldReleased():
+                for hold in entry.holds:
+                    held = ledger.holds.get(hold, Hold(0, ""))
+                    ledger.holds[hold] = held._replace(released_micros=max(held.released_micros, micros))
+            case LabelChosen():
+                label = StatusLabel(entry.ordinal, micros, entry.status, entry.base_state, entry.fulfilment_state, entry.fiscal_state)
+                ledger.labels[entry.slot] = max(label, ledger.labels.get(entry.slot, label))
+            case ProductionStarted():
+                _see(ledger, PRODUCTION, (micros, decision.command_id))
+            case ParcelShipped() | TrackAdded() | TrackRemoved() | ParcelMarked():
+                _apply_parcel(ledger, entry, micros, key)
+            case PaperIssued():
+                _apply_paper(ledger, entry, micros, key)
+            case RefundRequested() | RefundDone() | RefundFailed():
+                _apply_refund(ledger.refunds.setdefault(entry.refund, HubRefund()), entry, micros)
+            case Acknowledged():
+                ledger.acknowledged.add(acknowledgement(entry.kind, entry.key, entry.mark))
+            case _:
+                pass  # A comment, a notice sent again, an address: of these the log row is all that is kept.
+
+
+def acknowledgement(kind: str, key: str, mark: str) -> str:
+    """Name the exception that a person has settled, and the point up to which; short, since its key may be long."""
+    return hashlib.sha256(f"{kind}|{key}|{mark}".encode()).hexdigest()[:16]
+
+
+def _apply_parcel(ledger: Ledger, entry: ParcelShipped | TrackAdded | TrackRemoved | ParcelMarked, micros: int, key: str) -> None:
+    record = ledger.parcels.setdefault(f"{parcels.MANUAL}|{entry.shipment}", ParcelRecord())
+    match entry:
+        case ParcelShipped():
+            parcels.add_step(record, key, parcels.Step(micros, parcels.CODES["posted"]))
+            parcels.learn(record, entry.carrier, ())
+            for track in entry.tracks:
+                parcels.add_track(record, track.number, parcels.Track(track.carrier))
+            if entry.items:
+                parcels.add_items(record, micros, parcels.units_of(entry.items))
+        case TrackAdded():
+            parcels.add_track(record, entry.number, parcels.Track(entry.carrier, entry.ordinal))
+        case TrackRemoved():
+            parcels.add_track(record, entry.number, parcels.Track(None, entry.ordinal, entry.ordinal))
+        case ParcelMarked():
+            parcels.add_step(record, key, parcels.Step(to_micros(entry.at), parcels.CODES[entry.mark]))
+
+
+def _apply_paper(ledger: Ledger, entry: PaperIssued, micros: int, key: str) -> None:
+    name = f"ak:{entry.access_key}" if entry.access_key is not None else f"{papers.MANUAL}|id:{key}"
+    record = ledger.papers.setdefault(name, PaperRecord())
+    evidence = papers.EVIDENCE.index("manual")
+    papers.add_mark(record, papers.ISSUED, micros)
+    record.evidence = max(record.evidence, evidence)
+    papers.add_told(record, evidence, papers.Told(None, entry.number, entry.series))
+
+
+def _apply_refund(refund: HubRefund, entry: RefundRequested | RefundDone | RefundFailed, micros: int) -> None:
+    match entry:
+        case RefundRequested():
+            refund.asked = Asked(
+                micros,
+                entry.mode,
+                entry.method,
+                tuple([Part(part.payment, part.amount_cents) for part in entry.parts]),
+                tuple([RefundedLine(line.sku, line.quantity, line.back_to_stock) for line in entry.lines]),
+                entry.shipping_cents,
+                entry.extra_cents,
+                entry.fee_cents,
+            )
+        case RefundDone():
+            refunds.end(refund, entry.payment or ALL_PARTS, DONE, micros)
+        case RefundFailed():
+            refunds.end(refund, entry.payment or ALL_PARTS, FAILED, micros)
 
 
 def record_key(fact: PaymentFact) -> str:
@@ -95,8 +205,17 @@ def record_key(fact: PaymentFact) -> str:
 
 def _see(ledger: Ledger, kind: str, stamp: Stamp) -> None:
     known = ledger.seen.get(kind)
-    if known is None or stamp < known:
+    if known is None or (stamp > known if kind in _LATEST else stamp < known):
         ledger.seen[kind] = stamp
+
+
+def _apply_fiscal(ledger: Ledger, fact: FiscalFact) -> None:
+    if fact.event_id.endswith(MAPPED):
+        ledger.mapped.add(fact.event_id.removesuffix(MAPPED))
+    if fact.kind == "fiscal.unknown":
+        _unknown(ledger, fact, (to_micros(fact.occurred_at), fact.event_id))
+    else:
+        papers.merge_fact(ledger.papers, fact)
 
 
 def _cancel(ledger: Ledger, cancellation: Cancellation) -> None:
@@ -184,7 +303,7 @@ def _apply_payment(ledger: Ledger, fact: PaymentFact) -> None:
     _MERGES[fact.kind](record, fact, stamp)
 
 
-def _unknown(ledger: Ledger, fact: PaymentFact, stamp: Stamp) -> None:
+def _unknown(ledger: Ledger, fact: PaymentFact | FiscalFact, stamp: Stamp) -> None:
     word = UnknownWord(stamp[0], fact.provider, (fact.raw_word or fact.kind)[:_WORD_LIMIT])
     known = ledger.unknown.get(fact.event_id)
     if known is None or word < known:

@@ -27,6 +27,40 @@ ASSIGNED_STATUSES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Which built-in statuses may be shown in which state, before the shop assigns any of its own."""
 
+_LINKED: Final[Mapping[str, tuple[str, ...]]] = {
+    "in_production": ("in_production",),
+    "ready_to_ship": ("in_production",),
+    "partially_shipped": ("partially_shipped",),
+    "shipped": ("shipped",),
+    "in_transit": ("in_transit", "shipped"),
+    "out_for_delivery": ("in_transit", "shipped"),
+    "ready_for_pickup": ("in_transit", "shipped"),
+    "partially_delivered": ("in_transit", "shipped"),
+    "difficulty": ("delivery_difficulty", "shipped"),
+    "returning": ("delivery_difficulty", "shipped"),
+    "lost": ("delivery_difficulty", "shipped"),
+    "partially_returned": ("delivery_difficulty", "shipped"),
+    "delivered": ("delivered", "shipped"),
+    "returned": ("returned", "shipped"),
+}
+"""The statuses that go with a fulfilment state, the farthest first."""
+
+
+def linked_status(state: str, fulfilment_state: str, fiscal_state: str, *, open_units: bool, produced: bool) -> str:
+    """Return the status of the farthest dimension that is assigned to the state, else the state's default (order-lifecycle 3.2)."""
+    assigned = ASSIGNED_STATUSES[state]
+    for status in _LINKED.get(fulfilment_state, ()):
+        if status in assigned:
+            return status
+    if open_units and fulfilment_state == "partially_delivered" and "partially_shipped" in assigned:
+        return "partially_shipped"
+    if fiscal_state == "issued" and "nf_issued" in assigned:
+        return "nf_issued"
+    if produced and "in_production" in assigned:
+        return "in_production"
+    return DEFAULT_STATUS[state]
+
+
 STATUS_LABELS: Final[Mapping[str, str]] = {
     "pending": "Pendente",
     "pending_payment": "Pagamento pendente",

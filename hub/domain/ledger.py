@@ -6,13 +6,23 @@ order of arrival show. Nothing computed is stored: state, sums and exceptions co
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import orjson
 
+from hub.domain import papers, parcels, refunds
+from hub.domain.instants import Stamp, from_micros, to_micros
+from hub.domain.papers import PaperRecord
+from hub.domain.parcels import ParcelRecord
+from hub.domain.refunds import HubRefund
 from hub.errors import VersionUnsupported
 from schemas.base import PaymentMethod
+
+__all__ = [
+    "ALL", "FOLD_VERSION", "Cancellation", "Declared", "Dispute", "Hold", "Ledger", "Line", "ManualAttempt", "ManualMoney",
+    "PaymentRecord", "Placement", "Refund", "Rival", "Rules", "Stamp", "StatusLabel", "Step", "UnknownWord", "dump", "from_micros", "load",
+    "reach", "to_micros",
+]  # fmt: skip
 
 FOLD_VERSION: Final = 1
 """Version of the fold; a log row of an older one is folded anew by `hub db refold`."""
@@ -20,24 +30,8 @@ FOLD_VERSION: Final = 1
 ALL: Final = -1
 """In place of an amount: the source named none, so all that was captured under the key is meant."""
 
-Stamp = tuple[int, str]
-"""(microseconds since 1970, event id): the order of facts at their sources."""
-
 Step = tuple[int, str, int]
 """A stamp and the figure that was reached then."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def to_micros(instant: datetime) -> int:
-    """Return an instant as whole microseconds since 1970: exact, short in JSON, quick to compare."""
-    delta = instant - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-
-
-def from_micros(micros: int) -> datetime:
-    """Return the instant again, in UTC."""
-    return _EPOCH + timedelta(microseconds=micros)
 
 
 def reach(steps: list[Step], step: Step) -> None:
@@ -65,6 +59,7 @@ class Rules(NamedTuple):
     hold_on_value_mismatch: str = "above"
     require_nf_before_shipping: bool = False
     fiscal_tolerance_cents: int = 5
+    homologation: bool = False
 
 
 class Line(NamedTuple):
@@ -178,21 +173,44 @@ class ManualAttempt(NamedTuple):
 
 
 class ManualMoney(NamedTuple):
-    """A capture by command; `on_top_of_cents` is what other sources had told of the attempt by then."""
+    """A capture by command; `on_top_of_cents` is what other sources had told of the attempt by then.
+
+    One by review is only as good as the provider's word: it goes when the payment fails after all.
+    """
 
     micros: int
     attempt: str
     method: PaymentMethod
     amount_cents: int
     on_top_of_cents: int
+    by_review: bool = False
 
 
 class UnknownWord(NamedTuple):
-    """A payment fact whose word nobody knows; it moves nothing."""
+    """A payment or fiscal fact whose word nobody knows; it moves nothing."""
 
     micros: int
     provider: str
     word: str
+
+
+class Hold(NamedTuple):
+    """One order.hold. Released once a release has named it: two of one reason are two."""
+
+    micros: int
+    reason: str
+    released_micros: int = 0
+
+
+class StatusLabel(NamedTuple):
+    """A status that a person chose, and where the order stood then: it is shown for as long as that is so."""
+
+    ordinal: int
+    micros: int
+    status: str
+    base_state: str
+    fulfilment_state: str
+    fiscal_state: str
 
 
 @dataclass(slots=True)
@@ -209,6 +227,12 @@ class Ledger:
     unknown: dict[str, UnknownWord] = field(default_factory=dict)
     mapped: set[str] = field(default_factory=set)
     seen: dict[str, Stamp] = field(default_factory=dict)
+    parcels: dict[str, ParcelRecord] = field(default_factory=dict)
+    papers: dict[str, PaperRecord] = field(default_factory=dict)
+    refunds: dict[str, HubRefund] = field(default_factory=dict)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    labels: dict[str, StatusLabel] = field(default_factory=dict)
+    acknowledged: set[str] = field(default_factory=set)
 
     @classmethod
     def empty(cls, number: str) -> "Ledger":
@@ -238,6 +262,18 @@ def dump(ledger: Ledger) -> str:
         document["x"] = sorted(ledger.mapped)
     if ledger.seen:
         document["s"] = ledger.seen
+    if ledger.parcels:
+        document["b"] = {key: parcels.record_out(parcel) for key, parcel in ledger.parcels.items()}
+    if ledger.papers:
+        document["f"] = {key: papers.record_out(paper) for key, paper in ledger.papers.items()}
+    if ledger.refunds:
+        document["r"] = {key: refunds.refund_out(refund) for key, refund in ledger.refunds.items()}
+    if ledger.holds:
+        document["h"] = _tuples(ledger.holds)
+    if ledger.labels:
+        document["l"] = _tuples(ledger.labels)
+    if ledger.acknowledged:
+        document["k"] = sorted(ledger.acknowledged)
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
 
 
@@ -269,6 +305,18 @@ def load(text: str) -> Ledger:
                 ledger.mapped = set(value)
             case "s":
                 ledger.seen = {key: (stamp[0], stamp[1]) for key, stamp in value.items()}
+            case "b":
+                ledger.parcels = {key: parcels.record_in(parcel) for key, parcel in value.items()}
+            case "f":
+                ledger.papers = {key: papers.record_in(paper) for key, paper in value.items()}
+            case "r":
+                ledger.refunds = {key: refunds.refund_in(refund) for key, refund in value.items()}
+            case "h":
+                ledger.holds = {key: Hold(*hold) for key, hold in value.items()}
+            case "l":
+                ledger.labels = {key: StatusLabel(*label) for key, label in value.items()}
+            case "k":
+                ledger.acknowledged = set(value)
     return ledger
 
 

@@ -1,5 +1,6 @@
 """References inside the ledger: two letters for the kind, a colon, the value; and how two of them match."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -29,6 +30,9 @@ KINDS: Final[Mapping[str, str]] = {code: kind for kind, code in CODES.items()} |
 
 KEY_CODES: Final = ("ch", "pi", "e2", "nn")
 """Kinds that identify one payment at its provider."""
+
+_ID_LIMIT: Final = 200
+"""Longest identifier of the published language."""
 
 STAND_IN_CODES: Final = (*KEY_CODES, "tx", "gi", "gc", "xr", "un")
 """Which reference stands in for a missing payment key, best first."""
@@ -72,3 +76,11 @@ def reported_forms(word: str) -> Iterator[str]:
         bare = identity(word)[3:]
         yield bare
         yield "#" + bare.rpartition(":")[2]
+
+
+def own_id(provider: str, word: str) -> str:
+    """Name what a source's own word stands for, a payment or a parcel: the name must not change when further ones come."""
+    name = f"{provider}:{word[3:] or 'other'}"
+    if len(name) <= _ID_LIMIT:
+        return name
+    return f"{name[: _ID_LIMIT - 17]}~{hashlib.sha256(name.encode()).hexdigest()[:16]}"

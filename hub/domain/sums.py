@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What came and what went, and the two rules of the shop that say when that is enough."""
+    """What came and what went, and the two rules of the shop that say when that is enough.
+
+    `units_gone`: refund documents have given back every unit.
+    """
 
     due_cents: int
     captured_cents: int
@@ -13,6 +16,7 @@ class Sums:
     charged_back_cents: int
     tolerance_cents: int
     close_on_full_refund: bool
+    units_gone: bool = False
 
     @property
     def net_cents(self) -> int:
@@ -28,10 +32,14 @@ class Sums:
 
     @property
     def closed(self) -> bool:
-        """Whether the order ends because all its money has gone (order-lifecycle 3.2 rule 5).
+        """Whether the order ends because all its money has gone, or every unit (order-lifecycle 3.2 rule 5).
 
         A shop may keep an order open that it paid back of its own will; money taken from it, or never complete, ends the order.
         """
-        if self.captured_cents == 0 or self.net_cents > 0:
+        if self.captured_cents == 0:
+            return False
+        if self.units_gone:
+            return True
+        if self.net_cents > 0:
             return False
         return self.close_on_full_refund or not self.paid or self.charged_back_cents >= self.refunded_cents

@@ -1,6 +1,6 @@
 """What the ledger of an order amounts to: state, status, sums, exceptions and allowed actions (order-lifecycle 3.1-3.3)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -15,20 +15,25 @@ from hub.domain.attempts import (
     charged_back_of,
     refunded_of,
 )
-from hub.domain.closing import reopening_of
-from hub.domain.exceptions import ExceptionView, exceptions_of
-from hub.domain.fold import DONE
+from hub.domain.closing import NEVER_CLOSED, closing_of
+from hub.domain.exceptions import ExceptionView, Situation, exceptions_of
+from hub.domain.expiry import BankCalendar, Expiry, due_micros_of, expiry_of
+from hub.domain.fiscal import NOTHING, Fiscal, Paper, fiscal_of
+from hub.domain.fold import PRODUCTION
 from hub.domain.guards import allowed_actions, column_of
-from hub.domain.labels import DEFAULT_STATUS, STATUS_LABELS
-from hub.domain.ledger import ALL, Ledger, Line, PaymentRecord, Placement, Rules, from_micros
+from hub.domain.labels import ASSIGNED_STATUSES, STATUS_LABELS, linked_status
+from hub.domain.ledger import ALL, Ledger, PaymentRecord, Placement, Rules, from_micros
 from hub.domain.money import spread
+from hub.domain.parcels import Units
 from hub.domain.references import BARE, KINDS, decoded
+from hub.domain.refunds import DONE, Asked, HubRefund, Part, RefundedLine
+from hub.domain.shipments import ENDED, Fulfilment, Parcel, fulfilment_of
 from hub.domain.sums import Sums
 from schemas.base import PaymentMethod
 
 __all__ = [
-    "AttemptView", "CancelView", "CaptureView", "ExceptionView", "LineView", "ReferenceView", "RefundView", "TransactionView", "View",
-    "view",
+    "AttemptView", "CancelView", "CaptureView", "ExceptionView", "FiscalDocumentView", "LineView", "ReferenceView", "RefundView",
+    "ShipmentView", "TrackView", "TransactionView", "View", "expire_at", "view",
 ]  # fmt: skip
 
 _REFUND_STATES: Final = ("pending", "failed", "done")
@@ -90,24 +95,32 @@ class TransactionView:
 
 @dataclass(frozen=True, slots=True)
 class RefundView:
-    """One refund; `mode` is online or offline when it was begun here.
+    """One refund; `mode` is online or offline when it was begun here. `payment` is empty when it has parts on several.
 
     What a source reported as a total only has the id `<payment key>:total`.
     """
 
     id: str
-    payment: str
+    payment: str | None
     state: str
     amount_cents: int
     mode: str | None
-    method: str
-    provider: str
+    method: str | None
+    provider: str | None
     at: datetime
+    parts: tuple[Part, ...] = ()
+    lines: tuple[RefundedLine, ...] = ()
+    shipping_cents: int = 0
+    extra_cents: int = 0
+    fee_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class LineView:
-    """One line with its share of discount and adjustment. `total_cents` of all lines and the freight are the order's total."""
+    """One line with its share of discount and adjustment. `total_cents` of all lines and the freight are the order's total.
+
+    Units shipped, given back and canceled; `refund_pending` units are on their way back, and count as back for commands.
+    """
 
     sku: str
     quantity: int
@@ -116,6 +129,57 @@ class LineView:
     discount_cents: int
     adjustment_cents: int
     total_cents: int
+    shipped: int = 0
+    refunded: int = 0
+    canceled: int = 0
+    refund_pending: int = 0
+
+
+class TrackView(NamedTuple):
+    """A tracking number; its title and its address are in a table of their own."""
+
+    number: str
+    carrier: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShipmentView:
+    """One parcel. `state` is a kind of shipment fact; `items` are the units inside. Its id is the order's own: not unique among orders.
+
+    `inferred`: nobody told of its posting, only of what came after. Flags: future_time, past_time, late.
+    """
+
+    id: str
+    carrier: str | None
+    state: str
+    items: Units
+    tracks: tuple[TrackView, ...]
+    created_at: datetime
+    updated_at: datetime
+    shipped_at: datetime | None
+    inferred: bool
+    flags: tuple[str, ...]
+
+    @property
+    def open(self) -> bool:
+        """Whether it is on its way."""
+        return self.shipped_at is not None and self.state not in ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class FiscalDocumentView:
+    """One tax paper. `sale`: it is a sale note, whatever its state. Its id is the order's own."""
+
+    id: str
+    access_key: str | None
+    number: str | None
+    series: str | None
+    state: str
+    evidence: str | None
+    total_cents: int | None
+    issued_at: datetime | None
+    sale: bool
+    original_access_key: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,17 +227,32 @@ class View:
     refunds: tuple[RefundView, ...]
     exceptions: tuple[ExceptionView, ...]
     attention: tuple[str, ...]
+    shipments: tuple[ShipmentView, ...]
+    fiscal_documents: tuple[FiscalDocumentView, ...]
+    fiscal_flags: tuple[str, ...]
+    notes_cents: int
+    to_ship: Mapping[str, int]
     cancel: CancelView | None
     dispute_open: bool
+    holds: Mapping[str, str]
     paid: bool
+    produced: bool
     invoice_due: bool
+    expiry: Expiry | None
     allowed_actions: tuple[str, ...]
     payment_of: Mapping[str, str]
+    shipment_of: Mapping[str, str]
+    document_of: Mapping[str, str]
     figures: Mapping[str, tuple[Any, ...]]
 
     def attempt(self, attempt_id: str) -> AttemptView | None:
         """Find an attempt by its id."""
         return next((attempt for attempt in self.attempts if attempt.id == attempt_id), None)
+
+
+def expire_at(now: View, calendar: BankCalendar, at: datetime | None = None) -> datetime | None:
+    """Return when order.expire is due; None = never, or not while the order is held. In review, once that is past: an hour from `at`."""
+    return None if now.expiry is None or now.state == "holded" else now.expiry.due(calendar, at)
 
 
 def view(ledger: Ledger) -> View:
@@ -188,19 +267,37 @@ def view(ledger: Ledger) -> View:
         refund_pending += attempt.refund_pending_cents
     rules = Rules() if placement is None else placement.rules
     total = 0 if placement is None else placement.total_cents
-    sums = Sums(total, captured, refunded, charged_back, rules.amount_tolerance_cents, rules.close_on_full_refund)
+    given_back = _given_back(ledger, attempts) if ledger.refunds else NO_UNITS
+    sums = Sums(
+        total, captured, refunded, charged_back, rules.amount_tolerance_cents, rules.close_on_full_refund, given_back.all_of(placement)
+    )
     net = sums.net_cents
-    reopening = reopening_of(attempts, sums) if captured and refunded + charged_back else None
+    closing = NEVER_CLOSED
+    if captured and (refunded + charged_back or sums.units_gone):
+        closing = closing_of(attempts, sums, lambda stamp: given_back.all_of(placement, stamp[0]))
+    paid = placement is not None and sums.paid
+    produced = paid and (PRODUCTION in ledger.seen or _READY in ledger.seen)
+    prepared = ("ready_to_ship" if _READY in ledger.seen else "in_production") if produced else "none"
+    fulfilment = fulfilment_of(ledger, given_back.done, prepared)
+    fiscal = NOTHING
+    if ledger.papers and placement is not None:
+        fiscal = _fiscal(ledger, placement, total)
 
-    base = _base_state(ledger, placement, attempts, sums)
+    base = _base_state(ledger, placement, attempts, sums, fulfilment)
     dispute_open = _dispute_open(ledger)
+    holds = {key: hold.reason for key, hold in ledger.holds.items() if not hold.released_micros}
+    reasons = set(holds.values())
     # An unpaid order has nothing to hold back, a canceled one never leaves canceled: there a dispute is a flag only.
-    held = dispute_open and base in ("processing", "complete", "closed") and _unshipped_units(placement) > 0
+    if dispute_open and base in ("processing", "complete", "closed") and fulfilment.unshipped > 0:
+        reasons.add("dispute")
+    held = bool(reasons) and placement is not None and base != "canceled"
     state = "holded" if held else base
-    status = DEFAULT_STATUS[state]
-    exceptions = exceptions_of(ledger, attempts, sums, base, reopening)
-    lines, adjustment = _lines(placement)
+    situation = Situation(attempts, sums, base, closing, fulfilment, fiscal, _held_since(ledger, reasons) if held else None)
+    exceptions, settled = exceptions_of(ledger, situation)
+    status = _status(ledger, state, base, fulfilment, fiscal, produced=produced)
+    lines, adjustment = _lines(placement, fulfilment, given_back, canceled=base == "canceled")
     cancellation = ledger.cancellation
+    unpaid = placement is not None and base in ("new", "pending_payment", "payment_review") and captured == 0
     return View(
         number=ledger.number,
         placed=placement is not None,
@@ -213,9 +310,9 @@ def view(ledger: Ledger) -> View:
         label=STATUS_LABELS[status],
         base_state=base,
         payment_state=_payment_state(attempts, sums, placed=placement is not None),
-        fulfilment_state="none",
-        fiscal_state="none",
-        hold_reasons=("dispute",) if held else (),
+        fulfilment_state=fulfilment.state,
+        fiscal_state=fiscal.state,
+        hold_reasons=tuple(sorted(reasons)) if held else (),
         total_cents=total,
         due_cents=total,
         captured_cents=captured,
@@ -237,38 +334,161 @@ def view(ledger: Ledger) -> View:
             ]
         ),
         transactions=tuple([transaction for attempt in attempts for transaction in _transactions(attempt)]),
-        refunds=tuple([refund for attempt in attempts for key, record in attempt.records for refund in _refunds(attempt, key, record)]),
+        refunds=_all_refunds(ledger, attempts),
         exceptions=exceptions,
-        attention=(),
+        attention=fulfilment.attention,
+        shipments=tuple([_shipment_view(parcel) for parcel in fulfilment.parcels]),
+        fiscal_documents=tuple([_document_view(paper) for paper in fiscal.papers]),
+        fiscal_flags=fiscal.flags,
+        notes_cents=fiscal.notes_cents,
+        to_ship={} if base == "closed" else fulfilment.to_ship,
         cancel=None if cancellation is None else CancelView(from_micros(cancellation.micros), cancellation.reason, cancellation.by),
         dispute_open=dispute_open,
-        paid=placement is not None and sums.paid,
+        holds=holds,
+        paid=paid,
+        produced=produced,
         # Money that came after the order had closed waits for a person before anything is made of it.
-        invoice_due=base in ("processing", "complete") and (net > 0 or total == 0) and reopening is None,
-        allowed_actions=allowed_actions(column_of(state, "none"), captured),
+        invoice_due=base in ("processing", "complete")
+        and (net > 0 or total == 0)
+        and (closing.reopening is None or "paid_after_close" in settled),
+        expiry=expiry_of(placement, attempts, rules, review=base == "payment_review") if unpaid and placement is not None else None,
+        allowed_actions=allowed_actions(column_of(state, fulfilment.state), captured),
         payment_of={key: attempt.id for attempt in attempts for key, _ in attempt.records},
+        shipment_of={key: parcel.id for parcel in fulfilment.parcels for key, _ in parcel.records},
+        document_of={key: paper.id for paper in fiscal.papers for key in paper.keys},
         figures=_figures(ledger),
     )
 
 
-def _base_state(ledger: Ledger, placement: Placement | None, attempts: Sequence[Attempt], sums: Sums) -> str:
+_READY: Final = "order.ready_to_ship"
+
+
+@dataclass(frozen=True, slots=True)
+class _Units:
+    """Units that refund documents give back, per item: (micros, quantity). `pending` ones are on their way."""
+
+    done: Mapping[str, list[tuple[int, int]]]
+    pending: Mapping[str, int]
+
+    def all_of(self, placement: Placement | None, until: int | None = None) -> bool:
+        """Say whether every unit of the order has been given back by then."""
+        if placement is None or not self.done:
+            return False
+        ordered: dict[str, int] = {}
+        for line in placement.lines:
+            ordered[line.sku] = ordered.get(line.sku, 0) + line.quantity
+        return all(
+            sum(units for micros, units in self.done.get(sku, ()) if until is None or micros <= until) >= quantity
+            for sku, quantity in ordered.items()
+        )
+
+
+NO_UNITS: Final = _Units({}, {})
+
+
+def _given_back(ledger: Ledger, attempts: Sequence[Attempt]) -> _Units:
+    done: dict[str, list[tuple[int, int]]] = {}
+    pending: dict[str, int] = {}
+    for refund_id, refund in sorted(ledger.refunds.items()):
+        if refund.asked is None or not refund.asked.lines:
+            continue
+        state, micros = _outcome(refund_id, refund, attempts)
+        for line in refund.asked.lines:
+            if state == "done":
+                done.setdefault(line.sku, []).append((micros, line.quantity))
+            elif state == "pending":
+                pending[line.sku] = pending.get(line.sku, 0) + line.quantity
+    return _Units(done, pending)
+
+
+def _outcome(refund_id: str, refund: HubRefund, attempts: Sequence[Attempt]) -> tuple[str, int]:
+    """Say what became of a refund, and when. A part of which the provider has told is done, whether the hub heard its answer or not."""
+    parts = [part for attempt in attempts for part in attempt.parts if part.refund == refund_id]
+    ranks = [DONE if part.told else part.rank for part in parts]
+    last = max((part.micros for part in parts), default=0)
+    if not ranks or 0 in ranks:
+        return "pending", last
+    return ("done" if all(rank == DONE for rank in ranks) else "failed"), last
+
+
+def _fiscal(ledger: Ledger, placement: Placement, due: int) -> Fiscal:
+    ordered: dict[str, int] = {}
+    for line in placement.lines:
+        ordered[line.sku] = ordered.get(line.sku, 0) + line.quantity
+    rules = placement.rules
+    return fiscal_of(ledger.papers, ordered, due, tolerance_cents=rules.fiscal_tolerance_cents, homologation=rules.homologation)
+
+
+def _base_state(ledger: Ledger, placement: Placement | None, attempts: Sequence[Attempt], sums: Sums, fulfilment: Fulfilment) -> str:
     """Apply order-lifecycle 3.2, first rule that matches; rule 2, the hold, lies over the rest."""
     if ledger.cancellation is not None:
         return "canceled"
     if placement is None:
         return "new"
-    if sums.captured_cents == 0:
-        return "complete" if sums.due_cents == 0 and _all_virtual(placement) else _unpaid_state(attempts, sums)
+    if sums.captured_cents == 0 and sums.due_cents:
+        return _unpaid_state(attempts)
     if sums.closed:
         return "closed"
     if not sums.paid:
         return "pending_payment"
-    return "complete" if _all_virtual(placement) else "processing"
+    done = fulfilment.unshipped == 0 and (not fulfilment.ordered or any(fulfilment.shipped.values()))
+    return "complete" if done else "processing"
 
 
-def _unpaid_state(attempts: Sequence[Attempt], sums: Sums) -> str:
-    if sums.due_cents == 0:
-        return "processing"
+def _status(ledger: Ledger, state: str, base: str, fulfilment: Fulfilment, fiscal: Fiscal, *, produced: bool) -> str:
+    """Show what a person chose, as long as nothing has moved since; else what goes with the farthest dimension."""
+    label = ledger.labels.get("held" if state == "holded" else "base")
+    stands = (base, fulfilment.state, fiscal.state)
+    if label is not None and label[3:] == stands and label.status in ASSIGNED_STATUSES[state]:
+        return label.status
+    return linked_status(state, fulfilment.state, fiscal.state, open_units=fulfilment.unshipped > 0, produced=produced)
+
+
+def _held_since(ledger: Ledger, reasons: Collection[str]) -> int:
+    """Return since when the order has been held: the earliest hold in force, or the earliest dispute."""
+    since = [hold.micros for hold in ledger.holds.values() if not hold.released_micros]
+    if "dispute" in reasons:
+        since.extend(
+            dispute.opened[0]
+            for record in ledger.payments.values()
+            for dispute in record.disputes.values()
+            if dispute.opened is not None and dispute.outcome is None
+        )
+    return min(since)
+
+
+def _shipment_view(parcel: Parcel) -> ShipmentView:
+    shipped = parcel.shipped_micros
+    return ShipmentView(
+        parcel.id,
+        parcel.carrier,
+        parcel.state,
+        tuple(sorted(parcel.items.items())),
+        tuple([TrackView(*track) for track in parcel.tracks]),
+        from_micros(parcel.first),
+        from_micros(parcel.updated),
+        None if shipped is None else from_micros(shipped),
+        shipped is not None and parcel.posted_micros is None,
+        parcel.flags,
+    )
+
+
+def _document_view(paper: Paper) -> FiscalDocumentView:
+    return FiscalDocumentView(
+        paper.id,
+        paper.access_key,
+        paper.number,
+        paper.series,
+        paper.state,
+        paper.evidence,
+        paper.total_cents,
+        None if paper.issued_micros is None else from_micros(paper.issued_micros),
+        paper.sale,
+        paper.original,
+    )
+
+
+def _unpaid_state(attempts: Sequence[Attempt]) -> str:
     live = [attempt for attempt in attempts if attempt.live]
     best = max((attempt.rank for attempt in live), default=0)
     if best == 2:
@@ -301,14 +521,6 @@ def _best_attempt(attempts: Sequence[Attempt]) -> str:
     return max(ended)[2] if ended else "none"
 
 
-def _all_virtual(placement: Placement) -> bool:
-    return all(line.virtual for line in placement.lines)
-
-
-def _unshipped_units(placement: Placement | None) -> int:
-    return 0 if placement is None else sum(line.quantity for line in placement.lines if not line.virtual)
-
-
 def _dispute_open(ledger: Ledger) -> bool:
     return any(
         dispute.opened is not None and dispute.outcome is None
@@ -318,7 +530,7 @@ def _dispute_open(ledger: Ledger) -> bool:
     )
 
 
-def _lines(placement: Placement | None) -> tuple[tuple[LineView, ...], int]:
+def _lines(placement: Placement | None, fulfilment: Fulfilment, given_back: _Units, *, canceled: bool) -> tuple[tuple[LineView, ...], int]:
     """Spread discount and adjustment over the lines; freight stays apart. Returns the lines and the adjustment."""
     if placement is None:
         return (), 0
@@ -326,16 +538,44 @@ def _lines(placement: Placement | None) -> tuple[tuple[LineView, ...], int]:
     discount = placement.discount_cents
     adjustment = placement.total_cents - (sum(gross) + placement.shipping_cents - discount)
     discounts, adjustments = spread(discount, gross), spread(adjustment, gross)
-    return tuple([_line_view(*parts) for parts in zip(placement.lines, gross, discounts, adjustments, strict=True)]), adjustment
+    shipped = dict(fulfilment.shipped)
+    refunded = {sku: sum(units for _, units in gone) for sku, gone in given_back.done.items()}
+    pending = dict(given_back.pending)
+    lines = []
+    for line, price, off, added in zip(placement.lines, gross, discounts, adjustments, strict=True):
+        sent = 0 if line.virtual else _take(shipped, line.sku, line.quantity)
+        back = _take(refunded, line.sku, line.quantity)
+        lines.append(
+            LineView(
+                line.sku,
+                line.quantity,
+                line.unit_price_cents,
+                line.virtual,
+                off,
+                added,
+                price - off + added,
+                sent,
+                back,
+                max(0, line.quantity - sent - back) if canceled else 0,
+                _take(pending, line.sku, line.quantity - back),
+            )
+        )
+    return tuple(lines), adjustment
 
 
-def _line_view(line: Line, gross: int, discount: int, adjustment: int) -> LineView:
-    return LineView(line.sku, line.quantity, line.unit_price_cents, line.virtual, discount, adjustment, gross - discount + adjustment)
+def _take(units: dict[str, int], sku: str, most: int) -> int:
+    """Take what is there of an item, at most so much: two lines of one item share it, the first first."""
+    there = units.get(sku, 0)
+    if not there:
+        return 0
+    taken = min(there, most)
+    units[sku] = there - taken
+    return taken
 
 
 def _attempt_view(attempt: Attempt) -> AttemptView:
     words = dict.fromkeys(attempt.references)
-    due = attempt.due_micros
+    due = due_micros_of(attempt)
     last = max((money.micros for money in attempt.manual), default=0)
     if attempt.shop is not None:
         last = max(last, attempt.shop.micros)
@@ -345,8 +585,6 @@ def _attempt_view(attempt: Attempt) -> AttemptView:
         if word[:2] in KINDS and not word.startswith("nn:"):
             words[word] = None
         words.update(dict.fromkeys(record.references))
-        if record.due_micros is not None and record.ended is None and (due is None or record.due_micros > due):
-            due = record.due_micros
     if attempt.records:
         # Once a source has said what a bare reference is, it need not stand twice.
         said = {word[3:] for word in words if word[:2] != BARE}
@@ -421,6 +659,44 @@ def _of_record(attempt: Attempt, key: str, record: PaymentRecord) -> Iterator[Tr
         if stamp is not None:
             amount = dispute.withdrawn_cents if dispute.withdrawn_cents != ALL else dispute.disputed_cents
             yield movement("chargeback", f"chargeback:{dispute_id}", parent, amount, stamp[0], closed=dispute.outcome is not None)
+
+
+def _all_refunds(ledger: Ledger, attempts: Sequence[Attempt]) -> tuple[RefundView, ...]:
+    """List the refunds of the hub, then those that providers tell of and nobody here had asked for."""
+    found: list[RefundView] = []
+    for refund_id, refund in ledger.refunds.items():
+        if refund.asked is not None:
+            found.append(_hub_refund(refund_id, refund, refund.asked, attempts))
+    found.sort(key=lambda refund: (refund.at, refund.id))
+    for attempt in attempts:
+        told = [part.amount_cents for part in attempt.parts if part.told]
+        for key, record in attempt.records:
+            for one in _refunds(attempt, key, record):
+                if one.state == "done" and one.amount_cents in told:
+                    told.remove(one.amount_cents)
+                else:
+                    found.append(one)
+    return tuple(found)
+
+
+def _hub_refund(refund_id: str, refund: HubRefund, asked: Asked, attempts: Sequence[Attempt]) -> RefundView:
+    payments = [part.payment for part in asked.parts]
+    alone = next((one for one in attempts if one.id == payments[0]), None) if len(payments) == 1 else None
+    return RefundView(
+        refund_id,
+        payments[0] if len(payments) == 1 else None,
+        _outcome(refund_id, refund, attempts)[0],
+        sum(part.amount_cents for part in asked.parts),
+        asked.mode,
+        asked.method or (None if alone is None else alone.method),
+        None if alone is None else alone.provider,
+        from_micros(asked.micros),
+        asked.parts,
+        asked.lines,
+        asked.shipping_cents,
+        asked.extra_cents,
+        asked.fee_cents,
+    )
 
 
 def _refunds(attempt: Attempt, key: str, record: PaymentRecord) -> Iterator[RefundView]:

@@ -110,6 +110,51 @@ def pix_paid(minutes: float = 10, *, e2e: str = "E1", amount: int = TOTAL, txid:
     return payment("captured", minutes, key=f"e2e={e2e}", refs=[f"txid={txid}"], method="pix", amount_cents=amount)
 
 
+def parcel(kind: str, minutes: float = 100, *, key: str | None = "tracking=AA1", refs: Iterable[str] = (), **fields: Any) -> Fact:
+    """Say something of a parcel. Keys and references are written `kind=value`; items `SKU*2`."""
+    provider = fields.pop("provider", "correios")
+    items = [{"sku": word.partition("*")[0], "quantity": int(word.partition("*")[2])} for word in fields.pop("items", ())]
+    return parse_fact(
+        {
+            "kind": f"shipment.{kind}",
+            "event_id": fields.pop("event_id", f"{provider}:{key}:{kind}:{minutes}"),
+            "provider": provider,
+            "occurred_at": at(minutes).isoformat(),
+            "shipment_key": None if key is None else _reference(key),
+            "references": [_reference(word) for word in refs],
+            "items": items,
+            **fields,
+        }
+    )
+
+
+NF = "35261011222333000181550010000012341876543210"
+"""A chave de acesso."""
+
+
+def paper(kind: str, minutes: float = 50, *, key: str | None = NF, **fields: Any) -> Fact:
+    """Say something of a tax paper."""
+    provider = fields.pop("provider", "nfe")
+    if kind == "issued":
+        fields = {"total_cents": TOTAL, "evidence": "nfe_proc", **fields}
+    return parse_fact(
+        {
+            "kind": f"fiscal.{kind}",
+            "event_id": fields.pop("event_id", f"{provider}:{key}:{kind}:{minutes}"),
+            "provider": provider,
+            "occurred_at": at(minutes).isoformat(),
+            "access_key": key,
+            **fields,
+        }
+    )
+
+
+def erp(kind: str, minutes: float = 20, **fields: Any) -> Fact:
+    """Let the ERP say something of the order: accepted, rejected, production_started, ready_to_ship."""
+    document = {"kind": f"order.{kind}", "event_id": f"erp:{kind}:{minutes}", "provider": "bling", "number": NUMBER}
+    return parse_fact({**document, "occurred_at": at(minutes).isoformat(), **fields})
+
+
 def fold(*facts: Fact) -> Ledger:
     """Fold facts into one ledger."""
     ledger = Ledger.empty(NUMBER)

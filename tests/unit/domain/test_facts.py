@@ -5,10 +5,9 @@ import pytest
 from hub.domain.exceptions import RESOLVE_WITH
 from hub.domain.ledger import dump
 from schemas.commands import COMMANDS
-from schemas.facts import Fact, parse_fact
+from schemas.facts import Fact
 from schemas.vocabulary import EXCEPTION_KINDS
 from tests.unit.domain.orders import (
-    NUMBER,
     TOTAL,
     TXID,
     at,
@@ -138,23 +137,3 @@ def test_free_text_of_a_cancellation_stays_out_of_the_ledger() -> None:
     assert "Maria" not in dump(ledger)
     assert ledger.cancellation is not None
     assert ledger.cancellation.reason == "other"
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        {"kind": "shipment.posted", "shipment_key": {"kind": "tracking", "value": "AA1"}},
-        {"kind": "fiscal.issued", "access_key": "4" * 44},
-        {"kind": "order.accepted", "number": NUMBER},
-        {"kind": "order.rejected", "number": NUMBER},
-        {"kind": "order.production_started", "number": NUMBER},
-        {"kind": "order.ready_to_ship", "number": NUMBER},
-    ],
-)
-def test_facts_of_the_other_families_are_seen_and_move_nothing_yet(document: dict[str, object]) -> None:
-    fact = parse_fact({"event_id": "x", "provider": "bling", "occurred_at": at(9).isoformat(), **document})
-    order = story(placed(pix()), pix_paid())
-    before = order.view
-    assert order.tell(fact) == []
-    assert order.view == before
-    assert order.ledger.seen == {fact.kind: (order.ledger.seen[fact.kind][0], "x")}

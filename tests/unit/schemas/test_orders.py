@@ -106,6 +106,7 @@ def test_the_rules_of_the_shop_have_the_contracts_defaults() -> None:
         "hold_on_value_mismatch": "above",
         "require_nf_before_shipping": False,
         "fiscal_tolerance_cents": 5,
+        "homologation": False,
     }
 
 
