@@ -20,6 +20,7 @@ from adapters.parsing import SAO_PAULO, Moment, NativeText, Reais, optional, rea
 from schemas.base import Identifier, Lenient
 
 _BLANKS: Final = " \t\r\n"
+_SIGNS: Final = str.maketrans("", "", "./- ")
 
 # --- Elements -----------------------------------------------------------------------------------------------------------------
 
@@ -251,7 +252,8 @@ def _issuer(info: Any, place: str) -> str:
     found = texts(required(info, "emit", place), {"CNPJ", "CPF"}, f"{place}.emit")
     if len(found) != 1:
         raise PayloadMalformed(f"{place}.emit: must have either CNPJ or CPF")
-    return next(iter(found.values())).upper().zfill(14)
+    # Signs between the groups are how people write it; letters belong to it.
+    return next(iter(found.values())).translate(_SIGNS).upper().zfill(14)
 
 
 def _products(info: Any, place: str) -> Iterator[Product]:

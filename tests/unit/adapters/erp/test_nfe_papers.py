@@ -90,6 +90,10 @@ def test_a_person_may_issue_notes_with_the_cpf_in_the_key() -> None:
     assert fact(paper.proc()).issuer == "00098765432100"
 
 
+def test_signs_between_the_groups_of_a_cnpj_do_not_count() -> None:
+    assert fact(SALE.proc().replace("<CNPJ>11222333000181<", "<CNPJ>11.222.333/0001-81<")).issuer == "11222333000181"
+
+
 def test_the_month_is_the_one_that_is_written_whatever_the_offset() -> None:
     # 23:30 of October 31st in São Paulo is November in UTC.
     paper = Paper(emitted="2026-10-31T23:30:00-03:00", signed_by=None)
