@@ -193,6 +193,9 @@ class FiscalEvent(OrderEvent):
     original_access_key: Identifier | None = None
     url: Text | None = None
     fiscal_state: FiscalState | None = None
+    flags: tuple[Identifier, ...] = Field(
+        default=(), description="the source's, and value_above, partial_return: what the order's papers amount to"
+    )
     raw_word: Text | None = None
     reason: Text | None = None
 

@@ -129,6 +129,7 @@ class PaperIssued(Message):
     access_key: Identifier | None = None
     number: Identifier | None = None
     series: Identifier | None = None
+    url: Text | None = None
 
 
 class RefundPart(Message):

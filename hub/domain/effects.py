@@ -1,33 +1,43 @@
 """What the world is told: the difference of two views, as events, and what is due now and was not done yet.
 
-Money facts are published at once, even while an order is held. Invoice, stock and customer notices are deferred then: they
+Facts are published at once, even while an order is held. Invoice, stock and customer notices are deferred then: they
 are not stored anywhere, but follow at release from what is due and not yet in `done`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from hub.domain.attempts import MANUAL, SHOP
-from hub.domain.decisions import Decision, ManualCapture
+from hub.domain.decisions import Acknowledged, Commented, Decision, ManualCapture, PaperIssued, ParcelMarked, ParcelShipped, TrackAdded
+from hub.domain.events import (
+    capture_body,
+    commented_body,
+    fiscal_body,
+    paper_body,
+    parcel_body,
+    payment_body,
+    refund_body,
+    shipment_body,
+)
 from hub.domain.fold import record_key
-from hub.domain.notices import notices_due
+from hub.domain.judgement import NO_TEXTS, AddressText, CommentText, Texts, TrackText
+from hub.domain.notices import notices_asked, notices_due
+from hub.domain.parcels import parcel_key
 from hub.domain.view import View
-from schemas.facts import Fact, OrderFact, PaymentFact
+from schemas.facts import Fact, FiscalFact, OrderFact, PaymentFact, ShipmentFact
 
 _INVOICE: Final = "invoice"
 _STOCK: Final = "stock.release"
 
-_FACT_FIELDS: Final = (
-    "account", "amount_cents", "cumulative_cents", "paid_cents", "interest_cents", "discount_cents", "fee_cents", "refund_id", "dispute_id",
-    "installments", "raw_word", "reason",
-)  # fmt: skip
+VALUE_POLICY: Final = "policy:value_mismatch"
+"""The actor that holds an order whose tax papers are worth far more than it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What brought the change: a fact by an inbound key, or a command's decision."""
+    """What brought the change: a fact by an inbound key, or a command's decision with the texts that go beside it."""
 
     kind: str
     source: str
@@ -35,6 +45,7 @@ class Cause:
     occurred_at: datetime
     actor: str | None = None
     content: Fact | Decision | None = None
+    texts: Texts = NO_TEXTS
 
     @property
     def decision(self) -> Decision | None:
@@ -71,16 +82,35 @@ class InvoiceDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyCommand:
+    """A command that the hub gives itself; the engine judges and carries it out at once, in the same transaction."""
+
+    command: str
+    data: Mapping[str, Any]
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
 class Effects:
-    """Events in the order in which they are published, the keys of all that is done by now, and the invoice if one is made."""
+    """Events in the order in which they are published, the keys of all that is done by now, and rows of tables of their own.
+
+    `comment`, `address` and `tracks` are to be written beside the log row: texts are in no ledger.
+    """
 
     events: tuple[EventDraft, ...] = ()
     done: frozenset[str] = field(default_factory=frozenset)
     invoice: InvoiceDraft | None = None
+    commands: tuple[PolicyCommand, ...] = ()
+    comment: CommentText | None = None
+    address: AddressText | None = None
+    tracks: tuple[TrackText, ...] = ()
+
+
+_Drafts = list[tuple[str, dict[str, Any]]]
 
 
 def effects(before: View | None, after: View, cause: Cause, done: frozenset[str]) -> Effects:
-    """Say what follows from a change of the ledger.
+    """Say what follows from a change of the ledger, or from a command that changed none (a comment, a notice sent again).
 
     Order: the fact itself, invoice, status, stock, exceptions, notices. `done` only grows; a notice that was not wanted is
     in it too, so that the next fact does not send it after all.
@@ -90,7 +120,7 @@ def effects(before: View | None, after: View, cause: Cause, done: frozenset[str]
     if before is not None and not before.placed:
         before = None
     now_done = set(done)
-    drafts: list[tuple[str, dict[str, Any]]] = list(_of_fact(before, after, cause))
+    drafts: _Drafts = list(_of_fact(before, after, cause))
     invoice: InvoiceDraft | None = None
     held = after.state == "holded"
     if after.invoice_due and not held and _INVOICE not in now_done:
@@ -99,19 +129,15 @@ def effects(before: View | None, after: View, cause: Cause, done: frozenset[str]
         drafts.append(("invoice.created", _invoice_body(invoice, cause)))
     if before is None or (before.state, before.status) != (after.state, after.status):
         drafts.append((f"order.status_changed.{after.status}", _status_body(before, after, cause)))
-    if after.state == "canceled" and _STOCK not in now_done:
-        now_done.add(_STOCK)
-        drafts.extend(_stock(after, cause))
+    if not held:
+        drafts.extend(_of_stock(after, cause, now_done))
     drafts.extend(_of_exceptions(before, after, cause))
-    if not held and not after.historical:
-        for notice in notices_due(after, cause.decision):
-            if notice.done_key in now_done:
-                continue
-            now_done.add(notice.done_key)
-            if notice.wanted:
-                drafts.append((f"notification.requested.email.{notice.template}", {**notice.body, "cause": cause.body}))
+    tracks = _track_texts(after, cause)
+    drafts.extend(_of_notices(after, cause, tracks, now_done))
     events = tuple([EventDraft(routing_key, body, cause.occurred_at) for routing_key, body in drafts])
-    return Effects(events, frozenset(now_done) if len(now_done) > len(done) else done, invoice)
+    commands = tuple(_policies(after, now_done)) if after.fiscal_value == "far_above" else ()
+    result_done = frozenset(now_done) if len(now_done) > len(done) else done
+    return Effects(events, result_done, invoice, commands, cause.texts.comment, cause.texts.address, tracks)
 
 
 def _of_fact(before: View | None, after: View, cause: Cause) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -122,48 +148,81 @@ def _of_fact(before: View | None, after: View, cause: Cause) -> Iterator[tuple[s
                 key = record_key(fact)
             # A late pending or failure may still teach the ledger an earlier time or a reference; of the money it says nothing new.
             if before is None or before.figures.get(key) != after.figures[key]:
-                yield fact.kind, _payment_body(after, fact, after.payment_of.get(key), cause)
+                yield fact.kind, payment_body(after, fact, after.payment_of.get(key), cause.body)
+        case ShipmentFact() as fact:
+            yield fact.kind, shipment_body(after, fact, cause.body)
+        case FiscalFact() as fact:
+            yield fact.kind, fiscal_body(after, fact, cause.body)
         case Decision() as decision:
-            for entry in decision.entries:
-                if isinstance(entry, ManualCapture):
-                    yield "payment.captured", _capture_body(entry.attempt, entry.method, MANUAL, entry.amount_cents, cause)
+            yield from _of_decision(after, decision, cause)
         case OrderFact(kind="order.placed") if before is None:
             # The engine adds the content: it knows the names and addresses that must not come in here.
             yield "order.placed", {"cause": cause.body}
             for capture in after.captures:
                 if capture.source == SHOP:
-                    yield "payment.captured", _capture_body(capture.payment, capture.method, SHOP, capture.amount_cents, cause)
+                    yield "payment.captured", capture_body(capture.payment, capture.method, SHOP, capture.amount_cents, cause.body)
+    yield from _of_refunds(before, after, cause)
 
 
-def _payment_body(after: View, fact: PaymentFact, attempt_id: str | None, cause: Cause) -> dict[str, Any]:
-    body: dict[str, Any] = {"kind": fact.kind, "payment": attempt_id, "provider": fact.provider, "method": fact.method}
-    if fact.method is None and attempt_id is not None and (attempt := after.attempt(attempt_id)) is not None:
-        body["method"] = attempt.method
-    if fact.payment_key is not None:
-        body["payment_key"] = {"kind": fact.payment_key.kind, "value": fact.payment_key.value}
-    for name in _FACT_FIELDS:
-        value = getattr(fact, name)
-        if value is not None:
-            body[name] = value
-    if fact.funds_withdrawn:
-        body["funds_withdrawn"] = True
-    if fact.due_at is not None:
-        body["due_at"] = fact.due_at.isoformat()
-    if fact.credited_at is not None:
-        body["credited_at"] = fact.credited_at.isoformat()
-    body["cause"] = cause.body
-    return body
+def _of_decision(after: View, decision: Decision, cause: Cause) -> Iterator[tuple[str, dict[str, Any]]]:
+    for index, entry in enumerate(decision.entries):
+        match entry:
+            case ManualCapture():
+                yield "payment.captured", capture_body(entry.attempt, entry.method, MANUAL, entry.amount_cents, cause.body)
+            case ParcelShipped() | TrackAdded() | ParcelMarked():
+                yield parcel_body(after, entry, cause.texts.tracks, cause.body)
+            case PaperIssued():
+                key = decision.command_id if index == 0 else f"{decision.command_id}:{index}"
+                yield "fiscal.issued", paper_body(after, entry, key, cause.body)
+            case Commented():
+                yield "order.commented", commented_body(after, entry, decision, cause.body)
+            case _:
+                pass
 
 
-def _capture_body(attempt: str, method: str, source: str, amount_cents: int, cause: Cause) -> dict[str, Any]:
-    return {
-        "kind": "payment.captured",
-        "payment": attempt,
-        "provider": source,
-        "method": method,
-        "amount_cents": amount_cents,
-        "cause": cause.body,
-    }
+def _of_refunds(before: View | None, after: View, cause: Cause) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Tell what became of the refunds that were begun here; those of which a provider tells are `payment.refunded`."""
+    were = {} if before is None else {refund.id: refund.state for refund in before.refunds if refund.mode is not None}
+    for refund in after.refunds:
+        if refund.mode is None or were.get(refund.id) == refund.state:
+            continue
+        kind = "refund.requested" if refund.state == "pending" else f"refund.{refund.state}"
+        yield kind, refund_body(refund, kind, cause.body)
+
+
+def _track_texts(after: View, cause: Cause) -> tuple[TrackText, ...]:
+    """Say what stands beside tracking numbers, as told by this fact or command."""
+    if not isinstance(cause.content, ShipmentFact):
+        return cause.texts.tracks
+    shipment = after.shipment_of.get(parcel_key(cause.content))
+    if not shipment:
+        return ()
+    return tuple([TrackText(shipment, track.number.strip(), track.carrier, track.title, track.url) for track in cause.content.tracks])
+
+
+def _of_notices(after: View, cause: Cause, tracks: tuple[TrackText, ...], now_done: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    decision = cause.decision
+    if after.state != "holded" and not after.historical:
+        for notice in notices_due(after, decision, tracks):
+            if notice.is_done(now_done):
+                continue
+            now_done.add(notice.done_key)
+            if notice.wanted:
+                yield f"notification.requested.email.{notice.template}", {**notice.body, "cause": cause.body}
+    if decision is not None:
+        comment = None if cause.texts.comment is None else cause.texts.comment.text
+        for notice in notices_asked(after, decision, comment, tracks):
+            yield f"notification.requested.email.{notice.template}", {**notice.body, "cause": cause.body}
+
+
+def _policies(after: View, now_done: set[str]) -> Iterator[PolicyCommand]:
+    """Hold an order whose tax papers are worth far more than it, once for what they are worth."""
+    key = f"policy:value:{after.notes_cents}"
+    if after.rules.hold_on_value_mismatch != "above" or after.historical or key in now_done:
+        return
+    if any(exception.kind == "value_mismatch" for exception in after.exceptions):
+        now_done.add(key)
+        yield PolicyCommand("order.hold", {"hold_reason": "fiscal"}, VALUE_POLICY)
 
 
 def _status_body(before: View | None, after: View, cause: Cause) -> dict[str, Any]:
@@ -175,15 +234,10 @@ def _status_body(before: View | None, after: View, cause: Cause) -> dict[str, An
     }
 
 
-def invoice_number(order: str) -> str:
-    """Give the number of an order's sale invoice: there is exactly one, so it follows from the order's."""
-    return f"F-{order}"
-
-
 def _invoice(after: View, cause: Cause) -> InvoiceDraft:
     notify = cause.decision is not None and cause.decision.notify is True
     captures = tuple([capture.key for capture in after.captures])
-    return InvoiceDraft(invoice_number(after.number), after.due_cents, captures, cause.occurred_at, notify)
+    return InvoiceDraft(after.invoice_number, after.due_cents, captures, cause.occurred_at, notify)
 
 
 def _invoice_body(invoice: InvoiceDraft, cause: Cause) -> dict[str, Any]:
@@ -195,25 +249,50 @@ def _invoice_body(invoice: InvoiceDraft, cause: Cause) -> dict[str, Any]:
     }
 
 
-def _stock(after: View, cause: Cause) -> Iterator[tuple[str, dict[str, Any]]]:
-    units: dict[str, int] = {}
-    for line in after.lines:
-        if not line.virtual:
-            units[line.sku] = units.get(line.sku, 0) + line.quantity
-    if units:
-        lines = [{"sku": sku, "quantity": quantity} for sku, quantity in units.items()]
-        yield "stock.release_requested", {"lines": lines, "cause": cause.body}
+def _of_stock(after: View, cause: Cause, now_done: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give units back: those of a canceled order that never left, and those of refunds that say so, once each."""
+    if after.base_state == "canceled" and _STOCK not in now_done:
+        now_done.add(_STOCK)
+        units: dict[str, int] = {}
+        for line in after.lines:
+            if not line.virtual and line.canceled:
+                units[line.sku] = units.get(line.sku, 0) + line.canceled
+        if units:
+            yield "stock.release_requested", {"lines": _lines(units), "cause": cause.body}
+    for refund in after.refunds:
+        key = f"stock.returned:{refund.id}"
+        if refund.mode is None or refund.state != "done" or not refund.lines or key in now_done:
+            continue
+        now_done.add(key)
+        virtual = {line.sku for line in after.lines if line.virtual}
+        back: dict[str, int] = {}
+        for returned in refund.lines:
+            if returned.back_to_stock and returned.sku not in virtual:
+                back[returned.sku] = back.get(returned.sku, 0) + returned.quantity
+        if back:
+            yield "stock.returned", {"refund": refund.id, "lines": _lines(back), "cause": cause.body}
+
+
+def _lines(units: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{"sku": sku, "quantity": quantity} for sku, quantity in units.items()]
 
 
 def _of_exceptions(before: View | None, after: View, cause: Cause) -> Iterator[tuple[str, dict[str, Any]]]:
     were = () if before is None else before.exceptions
     if not were and not after.exceptions:
         return
+    entries = () if cause.decision is None else cause.decision.entries
+    resolutions: dict[tuple[str, str], str] = {
+        (entry.kind, entry.key): entry.resolution for entry in entries if isinstance(entry, Acknowledged)
+    }
     known = {(exception.kind, exception.key) for exception in were}
     still = {(exception.kind, exception.key) for exception in after.exceptions}
     for exception in were:
         if (exception.kind, exception.key) not in still:
-            body = {"kind": exception.kind, "key": exception.key, "cause": cause.body}
+            body: dict[str, Any] = {"kind": exception.kind, "key": exception.key, "cause": cause.body}
+            resolution = resolutions.get((exception.kind, exception.key))
+            if resolution is not None:
+                body["resolution"] = resolution
             yield f"exception.resolved.{exception.kind}", body
     for exception in after.exceptions:
         if (exception.kind, exception.key) not in known:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final, Protocol
 
 from hub.domain.attempts import Attempt
@@ -95,3 +95,16 @@ def _grace(attempt: Attempt, micros: int, rules: Rules) -> Grace:
     if attempt.method == "boleto":
         return Grace(since, bank_days=rules.expire_boleto_grace_days)
     return Grace(since, rules.expire_pix_grace_s if attempt.method == "pix" else 0)
+
+
+class Weekdays:
+    """Monday to Friday in UTC: the calendar of a shop that has told of none."""
+
+    timezone: Final[tzinfo] = UTC
+
+    def is_bank_day(self, day: date) -> bool:
+        """Say whether it is a weekday."""
+        return day.weekday() < 5
+
+
+WEEKDAYS: Final = Weekdays()

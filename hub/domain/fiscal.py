@@ -50,7 +50,7 @@ class Paper:
     series: str | None = None
     issued_micros: int | None = None
     items: Units | None = None
-    original: str | None = None
+    originals: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     taken_back: bool = False
 
@@ -149,7 +149,7 @@ def _paper(members: Sequence[tuple[str, PaperRecord]], *, homologation: bool) ->
     access_key = keys[0] if keys else None
     first = min(members, key=lambda member: (member[0].startswith(f"{MANUAL}|"), member[0]))[0]
     provider, _, word = first.partition("|")
-    original = min([record.original for _, record in members if record.original is not None], default=None)
+    originals = tuple(sorted({original for _, record in members for original in record.originals}))
     if any(record.homologation for _, record in members) != homologation:
         state = "ignored"
     elif RETURNED in marks:
@@ -163,11 +163,11 @@ def _paper(members: Sequence[tuple[str, PaperRecord]], *, homologation: bool) ->
         access_key or own_id(provider, word),
         access_key,
         state,
-        RETURNED not in marks and original is None and not marks.keys().isdisjoint(_STATES),
+        RETURNED not in marks and not originals and not marks.keys().isdisjoint(_STATES),
         EVIDENCE[evidence] or None,
         marks,
         *told,
-        original=original,
+        originals=originals,
         keys=tuple([key for key, _ in members]),
     )
 
@@ -186,8 +186,7 @@ def _told(members: Sequence[tuple[str, PaperRecord]]) -> Told:
 def _take_back(papers: Sequence[Paper], ordered: Mapping[str, int]) -> None:
     """Mark the sale notes that return notes take back as a whole; a part of one takes back nothing."""
     for sale in papers:
-        notes = [paper for paper in papers if paper.state == "returned" and paper.original is not None]
-        notes = [note for note in notes if note.original == sale.access_key]
+        notes = [paper for paper in papers if paper.state == "returned" and sale.access_key in paper.originals]
         if sale.sale and notes:
             sale.taken_back = _covers(notes, dict(sale.items) if sale.items else ordered, sale.total_cents)
 

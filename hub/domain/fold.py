@@ -157,9 +157,13 @@ def _apply_parcel(ledger: Ledger, entry: ParcelShipped | TrackAdded | TrackRemov
             parcels.add_step(record, key, parcels.Step(to_micros(entry.at), parcels.CODES[entry.mark]))
 
 
+def paper_name(entry: PaperIssued, key: str) -> str:
+    """Name the record of a paper that a person told of."""
+    return f"ak:{entry.access_key}" if entry.access_key is not None else f"{papers.MANUAL}|id:{key}"
+
+
 def _apply_paper(ledger: Ledger, entry: PaperIssued, micros: int, key: str) -> None:
-    name = f"ak:{entry.access_key}" if entry.access_key is not None else f"{papers.MANUAL}|id:{key}"
-    record = ledger.papers.setdefault(name, PaperRecord())
+    record = ledger.papers.setdefault(paper_name(entry, key), PaperRecord())
     evidence = papers.EVIDENCE.index("manual")
     papers.add_mark(record, papers.ISSUED, micros)
     record.evidence = max(record.evidence, evidence)

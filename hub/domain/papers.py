@@ -54,7 +54,7 @@ class PaperRecord:
     marks: dict[str, int] = field(default_factory=dict)
     told: dict[int, Told] = field(default_factory=dict)
     names: tuple[str, ...] = ()
-    original: str | None = None
+    originals: tuple[str, ...] = ()
     homologation: bool = False
     evidence: int = 0
 
@@ -83,8 +83,8 @@ def merge_fact(papers: dict[str, PaperRecord], fact: FiscalFact) -> None:
         record.evidence = max(record.evidence, evidence)
     issued_at = None if fact.issued_at is None else to_micros(fact.issued_at)
     add_told(record, evidence, Told(fact.total_cents, fact.number, fact.series, issued_at, units_of(fact.items) or None))
-    if fact.original_access_key is not None and (record.original is None or fact.original_access_key < record.original):
-        record.original = fact.original_access_key
+    if fact.original_access_key is not None and fact.original_access_key not in record.originals:
+        record.originals = tuple(sorted((*record.originals, fact.original_access_key)))
     if fact.environment == "homologation":
         record.homologation = True
 
@@ -125,8 +125,8 @@ def record_out(record: PaperRecord) -> dict[str, Any]:
         document["t"] = {str(evidence): _trimmed(told) for evidence, told in record.told.items()}
     if record.names:
         document["n"] = record.names
-    if record.original is not None:
-        document["o"] = record.original
+    if record.originals:
+        document["o"] = record.originals
     if record.homologation:
         document["h"] = 1
     if record.evidence:
@@ -147,7 +147,7 @@ def record_in(document: dict[str, Any]) -> PaperRecord:
         dict(document["m"]),
         {int(evidence): _told(*values) for evidence, values in document.get("t", {}).items()},
         tuple(document.get("n", ())),
-        document.get("o"),
+        tuple(document.get("o", ())),
         "h" in document,
         document.get("e", 0),
     )

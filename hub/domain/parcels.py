@@ -86,11 +86,14 @@ def units_of(items: Iterable[SkuQuantity]) -> Units:
 def parcel_key(fact: ShipmentFact) -> str:
     """Name the record a shipment fact belongs to: provider and label, else tracking number.
 
-    A fact that names no parcel has the empty word: it speaks of whatever parcels the order has.
+    A fact that names no parcel has the empty word: it speaks of whatever parcels the order has. One that names a tax paper speaks
+    of what it was written for, which may be in any number of parcels.
     """
     provider = fact.provider.replace("|", "/")
     key = fact.shipment_key
-    if key is None:
+    if key is not None and key.kind == "access_key":
+        return f"{provider}|{coded(key)}"
+    if key is None or key.kind not in ("label_id", "tracking"):
         known = [reference for reference in fact.references if reference.kind in ("label_id", "tracking")]
         key = min(known, key=lambda reference: (reference.kind, reference.value), default=None)
     if key is not None:

@@ -60,12 +60,16 @@ class Mark(NamedTuple):
     step: Step
 
 
+_Member = tuple[str, ParcelRecord]
+"""A record by its key."""
+
+
 @dataclass(slots=True)
 class Parcel:
     """One parcel while the view is computed. `own_items`: what it says it carries; else it carries what is left."""
 
     id: str
-    records: list[tuple[str, ParcelRecord]]
+    records: list[_Member]
     first: int = 0
     state: str = "label_created"
     carrier: str | None = None
@@ -89,9 +93,9 @@ class Parcel:
         return self.state == "canceled"
 
     @property
-    def ended(self) -> bool:
-        """Whether it is on its way no longer."""
-        return self.state in ENDED
+    def underway(self) -> bool:
+        """Whether it has been shipped and has not arrived, here or there. What is lost may turn up."""
+        return self.shipped and self.state not in ("delivered", "returned")
 
 
 @dataclass(slots=True)
@@ -155,38 +159,49 @@ def _to_ship(ordered: Mapping[str, int], shipped: Mapping[str, int], gone: Mappi
 def _parcels(records: Mapping[str, ParcelRecord], placement: Placement | None) -> list[Parcel]:
     """Put together the records that share a label, a tracking number or a parcel's id; fold each."""
     removed = _removed(records)
-    groups: list[tuple[set[str], list[tuple[str, ParcelRecord]]]] = []
-    nameless: list[tuple[str, ParcelRecord]] = []
-    for key, record in sorted(records.items()):
-        names = _names(key, record, removed)
-        if names is None:
-            nameless.append((key, record))
-            continue
-        if not names:
-            continue  # Its number was taken off by hand: what is told of it concerns somebody else's parcel.
-        members = [(key, record)]
-        apart = []
-        for group in groups:
-            if group[0].isdisjoint(names):
-                apart.append(group)
-            else:
-                names |= group[0]
-                members = group[1] + members
-        groups = [*apart, (names, members)]
-    groups.extend((set(), [member]) for member in nameless if member[1].items is not None)
-    of_all = [member for member in nameless if member[1].items is None]
+    groups: list[tuple[set[str], list[_Member]]] = []
+    nameless: list[_Member] = []
+    noted: list[_Member] = []
+    for member in sorted(records.items()):
+        key, record = member
+        word = key.partition("|")[2]
+        if not word and record.items is None:
+            nameless.append(member)
+        elif word.startswith("ak:") and record.items is None:
+            noted.append(member)
+        else:
+            groups = _joined(groups, _names(key, record, removed), member)
+    if removed:
+        groups = [group for group in groups if not _stray(group[1], removed)]
+    if not groups:
+        groups = [({member[0]}, [member]) for member in noted]
+    elif len(groups) == 1:
+        # Of several parcels nobody can tell which of them the paper is about.
+        groups[0][1].extend(noted)
     parcels = [_parcel(members, removed) for _, members in groups]
+    parcels = [parcel for parcel in parcels if any(record.steps for _, record in parcel.records)]
     for parcel in parcels:
         _fold(parcel, placement)
-    if of_all:
-        _tell_all(parcels, of_all, placement, removed)
+    if nameless:
+        _tell_all(parcels, nameless, placement, removed)
     parcels.sort(key=lambda parcel: (parcel.first, parcel.id))
     return parcels
 
 
-def _tell_all(
-    parcels: list[Parcel], nameless: Sequence[tuple[str, ParcelRecord]], placement: Placement | None, removed: Collection[str]
-) -> None:
+def _joined(groups: Sequence[tuple[set[str], list[_Member]]], names: set[str], member: _Member) -> list[tuple[set[str], list[_Member]]]:
+    """Add a record to the group with which it shares a name; several become one."""
+    members = [member]
+    apart = []
+    for group in groups:
+        if group[0].isdisjoint(names):
+            apart.append(group)
+        else:
+            names = names | group[0]
+            members = group[1] + members
+    return [*apart, (names, members)]
+
+
+def _tell_all(parcels: list[Parcel], nameless: Sequence[_Member], placement: Placement | None, removed: Collection[str]) -> None:
     """Give what names no parcel to all there were by then, else to the first; when there is none, it is one itself."""
     known = sorted([parcel for parcel in parcels if not parcel.canceled], key=lambda parcel: (parcel.first, parcel.id))
     if not known:
@@ -216,29 +231,44 @@ def _removed(records: Mapping[str, ParcelRecord]) -> frozenset[str]:
     return frozenset([number for number, (added, removed) in counts.items() if removed >= added])
 
 
-def _names(key: str, record: ParcelRecord, removed: Collection[str]) -> set[str] | None:
-    """Collect the words by which a record is known to speak of a parcel; None when it names none."""
+def _names(key: str, record: ParcelRecord, removed: Collection[str]) -> set[str]:
+    """Collect the words by which a record is known to speak of a parcel."""
     provider, _, word = key.partition("|")
-    if not word:
-        return None
     names = {f"tk:{number}" for number in map(same_number, record.tracks) if number not in removed}
     names.update(record.names)
     if provider == MANUAL:
         names.add(f"id:{word}")
         return names
-    if not word.startswith("tk:") or word[3:] not in removed:
+    if not word.startswith("tk:"):
+        names.add(word or key)
+    elif word[3:] not in removed:
         names.add(word)
-    if names:
-        names.add(f"id:{own_id(provider, word)}")
+    names.add(f"id:{own_id(provider, word)}")
     return names
 
 
-def _parcel(members: list[tuple[str, ParcelRecord]], removed: Collection[str]) -> Parcel:
+def own_id_of(key: str) -> str:
+    """Return what a parcel is called that has this record alone."""
+    provider, _, word = key.partition("|")
+    return word if provider == MANUAL else own_id(provider, word)
+
+
+def _stray(members: Sequence[_Member], removed: Collection[str]) -> bool:
+    """Say whether nothing is told but of numbers that were taken off by hand: it concerns somebody else's parcel."""
+    return all(
+        key.partition("|")[2].startswith("tk:")
+        and key.partition("|")[2][3:] in removed
+        and not record.names
+        and all(same_number(number) in removed for number in record.tracks)
+        for key, record in members
+    )
+
+
+def _parcel(members: list[_Member], removed: Collection[str]) -> Parcel:
     """Name a parcel by the record that a person began, else by the earliest one, so that what comes later does not rename it."""
     by_hand = [member for member in members if member[0].startswith(f"{MANUAL}|")]
     key, _ = min(by_hand or members, key=lambda member: (_first(member[1]), member[0]))
-    provider, _, word = key.partition("|")
-    parcel = Parcel(word if provider == MANUAL else own_id(provider, word), members)
+    parcel = Parcel(own_id_of(key), members)
     parcel.first = min(_first(record) for _, record in members)
     tracks: dict[str, tuple[str, str | None]] = {}
     for _, record in sorted(members, key=lambda member: (not member[0].startswith(f"{MANUAL}|"), _first(member[1]), member[0])):

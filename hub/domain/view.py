@@ -20,14 +20,14 @@ from hub.domain.exceptions import ExceptionView, Situation, exceptions_of
 from hub.domain.expiry import BankCalendar, Expiry, due_micros_of, expiry_of
 from hub.domain.fiscal import NOTHING, Fiscal, Paper, fiscal_of
 from hub.domain.fold import PRODUCTION
-from hub.domain.guards import allowed_actions, column_of
+from hub.domain.guards import Standing, allowed_actions, column_of
 from hub.domain.labels import ASSIGNED_STATUSES, STATUS_LABELS, linked_status
 from hub.domain.ledger import ALL, Ledger, PaymentRecord, Placement, Rules, from_micros
 from hub.domain.money import spread
 from hub.domain.parcels import Units
 from hub.domain.references import BARE, KINDS, decoded
 from hub.domain.refunds import DONE, Asked, HubRefund, Part, RefundedLine
-from hub.domain.shipments import ENDED, Fulfilment, Parcel, fulfilment_of
+from hub.domain.shipments import Fulfilment, Parcel, fulfilment_of, own_id_of
 from hub.domain.sums import Sums
 from schemas.base import PaymentMethod
 
@@ -146,7 +146,8 @@ class TrackView(NamedTuple):
 class ShipmentView:
     """One parcel. `state` is a kind of shipment fact; `items` are the units inside. Its id is the order's own: not unique among orders.
 
-    `inferred`: nobody told of its posting, only of what came after. Flags: future_time, past_time, late.
+    `inferred`: nobody told of its posting, only of what came after. Flags: future_time, past_time, late. `ids`: what it may have been
+    called before its earliest record was known.
     """
 
     id: str
@@ -159,11 +160,12 @@ class ShipmentView:
     shipped_at: datetime | None
     inferred: bool
     flags: tuple[str, ...]
+    ids: tuple[str, ...]
 
     @property
     def open(self) -> bool:
-        """Whether it is on its way."""
-        return self.shipped_at is not None and self.state not in ENDED
+        """Whether it has been shipped and has not arrived, here or there. What is lost may turn up."""
+        return self.shipped_at is not None and self.state not in ("delivered", "returned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ class FiscalDocumentView:
     total_cents: int | None
     issued_at: datetime | None
     sale: bool
-    original_access_key: str | None
+    original_access_keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,7 @@ class View:
     shipments: tuple[ShipmentView, ...]
     fiscal_documents: tuple[FiscalDocumentView, ...]
     fiscal_flags: tuple[str, ...]
+    fiscal_value: str
     notes_cents: int
     to_ship: Mapping[str, int]
     cancel: CancelView | None
@@ -239,6 +242,7 @@ class View:
     produced: bool
     invoice_due: bool
     expiry: Expiry | None
+    standing: Standing
     allowed_actions: tuple[str, ...]
     payment_of: Mapping[str, str]
     shipment_of: Mapping[str, str]
@@ -248,6 +252,15 @@ class View:
     def attempt(self, attempt_id: str) -> AttemptView | None:
         """Find an attempt by its id."""
         return next((attempt for attempt in self.attempts if attempt.id == attempt_id), None)
+
+    @property
+    def invoice_number(self) -> str:
+        """The number of the order's sale invoice: there is at most one, so it follows from the order's."""
+        return f"F-{self.number}"
+
+    def shipment(self, shipment_id: str) -> ShipmentView | None:
+        """Find a shipment by its id."""
+        return next((shipment for shipment in self.shipments if shipment.id == shipment_id), None)
 
 
 def expire_at(now: View, calendar: BankCalendar, at: datetime | None = None) -> datetime | None:
@@ -298,6 +311,28 @@ def view(ledger: Ledger) -> View:
     lines, adjustment = _lines(placement, fulfilment, given_back, canceled=base == "canceled")
     cancellation = ledger.cancellation
     unpaid = placement is not None and base in ("new", "pending_payment", "payment_review") and captured == 0
+    expiry = expiry_of(placement, attempts, rules, review=base == "payment_review") if unpaid and placement is not None else None
+    to_ship = {} if base == "closed" else fulfilment.to_ship
+    refunds = _all_refunds(ledger, attempts)
+    units_left = sum(max(0, units - given_back.pending.get(sku, 0)) for sku, units in to_ship.items())
+    any_shipped = fulfilment.any_shipped
+    standing = Standing(
+        column_of(state, part_shipped=any(fulfilment.shipped.values())),
+        captured=captured > 0,
+        nothing_captured=captured == 0,
+        refundable=net - refund_pending > 0,
+        has_money=net > 0 or total == 0,
+        shippable=units_left > 0,
+        refund_waits=units_left == 0 and any(to_ship.values()),
+        shipped=any_shipped,
+        numbered=any_shipped and any(parcel.shipped and parcel.tracks for parcel in fulfilment.parcels),
+        underway=any_shipped and any(parcel.underway for parcel in fulfilment.parcels),
+        prepared=fulfilment.state in ("in_production", "ready_to_ship"),
+        held_by_command=bool(holds),
+        disputed="dispute" in reasons,
+        expires=expiry is not None,
+        has_documents=any_shipped or bool(refunds),
+    )
     return View(
         number=ledger.number,
         placed=placement is not None,
@@ -334,14 +369,15 @@ def view(ledger: Ledger) -> View:
             ]
         ),
         transactions=tuple([transaction for attempt in attempts for transaction in _transactions(attempt)]),
-        refunds=_all_refunds(ledger, attempts),
+        refunds=refunds,
         exceptions=exceptions,
         attention=fulfilment.attention,
         shipments=tuple([_shipment_view(parcel) for parcel in fulfilment.parcels]),
         fiscal_documents=tuple([_document_view(paper) for paper in fiscal.papers]),
         fiscal_flags=fiscal.flags,
+        fiscal_value=fiscal.value,
         notes_cents=fiscal.notes_cents,
-        to_ship={} if base == "closed" else fulfilment.to_ship,
+        to_ship=to_ship,
         cancel=None if cancellation is None else CancelView(from_micros(cancellation.micros), cancellation.reason, cancellation.by),
         dispute_open=dispute_open,
         holds=holds,
@@ -351,10 +387,11 @@ def view(ledger: Ledger) -> View:
         invoice_due=base in ("processing", "complete")
         and (net > 0 or total == 0)
         and (closing.reopening is None or "paid_after_close" in settled),
-        expiry=expiry_of(placement, attempts, rules, review=base == "payment_review") if unpaid and placement is not None else None,
-        allowed_actions=allowed_actions(column_of(state, fulfilment.state), captured),
+        expiry=expiry,
+        standing=standing,
+        allowed_actions=allowed_actions(standing),
         payment_of={key: attempt.id for attempt in attempts for key, _ in attempt.records},
-        shipment_of={key: parcel.id for parcel in fulfilment.parcels for key, _ in parcel.records},
+        shipment_of=_shipment_of(fulfilment.parcels) if fulfilment.parcels else {},
         document_of={key: paper.id for paper in fiscal.papers for key in paper.keys},
         figures=_figures(ledger),
     )
@@ -457,6 +494,15 @@ def _held_since(ledger: Ledger, reasons: Collection[str]) -> int:
     return min(since)
 
 
+def _shipment_of(parcels: Sequence[Parcel]) -> dict[str, str]:
+    """Say which parcel a record speaks of; empty when of several."""
+    found: dict[str, str] = {}
+    for parcel in parcels:
+        for key, _ in parcel.records:
+            found[key] = "" if key in found else parcel.id
+    return found
+
+
 def _shipment_view(parcel: Parcel) -> ShipmentView:
     shipped = parcel.shipped_micros
     return ShipmentView(
@@ -470,6 +516,7 @@ def _shipment_view(parcel: Parcel) -> ShipmentView:
         None if shipped is None else from_micros(shipped),
         shipped is not None and parcel.posted_micros is None,
         parcel.flags,
+        tuple([own_id_of(key) for key, _ in parcel.records]),
     )
 
 
@@ -484,7 +531,7 @@ def _document_view(paper: Paper) -> FiscalDocumentView:
         paper.total_cents,
         None if paper.issued_micros is None else from_micros(paper.issued_micros),
         paper.sale,
-        paper.original,
+        paper.originals,
     )
 
 

@@ -1,14 +1,14 @@
 """Carrying out commands inside the transaction: who may, has it been answered before, what the domain says, the reply."""
 
 import hashlib
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from hub.domain.decisions import Decision
 from hub.domain.effects import Cause
 from hub.domain.fold import apply_decision
-from hub.domain.judge import Accepted, NoOp, Rejected, judge
+from hub.domain.judge import Accepted, Known, NoOp, Rejected, judge, offered
 from hub.domain.view import view
 from hub.engine import reference_add
 from hub.engine.deliveries import COMMANDS_KEY, Outcome, Reply
@@ -43,7 +43,7 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
         return _rejected(work, prepared, command, None, "order_not_found", f"no order {command.target}")
     if command.name == "order.get":
         work.flush()
-        body = _body(command, "accepted", state, result=order_document(work.connection, state.number) or {})
+        body = _body(command, "accepted", state, prepared.at, result=order_document(work.connection, state.number) or {})
         return Outcome("replied", command.name, (state.number,), _reply(prepared, body))
     if envelope.expected_version is not None and envelope.expected_version != state.version:
         message = f"expected version {envelope.expected_version}, the order is at {state.version}"
@@ -54,35 +54,40 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
             message = "nothing waits under this reference; name its scope to register it all the same"
             return _rejected(work, prepared, command, state, "invalid_payload", message)
         result = reference_add.add_reference(work, prepared, state, keys)
-        body = _body(command, "accepted", state, result=result)
+        body = _body(command, "accepted", state, prepared.at, result=result)
         _remember(work, prepared, command, payload, body)
         return Outcome("replied", f"{command.name} accepted", (state.number,), _reply(prepared, body))
     assert state.view is not None
     verdict = judge(
-        state.ledger, state.view, command, now=prepared.at, command_id=envelope.id, actor=envelope.actor or user.name or "unknown"
+        state.ledger,
+        state.view,
+        command,
+        now=prepared.at,
+        command_id=envelope.id,
+        actor=envelope.actor or user.name or "unknown",
+        known=Known(done=state.done),
     )
     match verdict:
         case Rejected(code=code, message=message):
             return _rejected(work, prepared, command, state, code, message)
         case NoOp(message=message, result=result):
-            body = _body(command, "no_op", state, message=message, result=dict(result))
-        case Accepted(decision=decision):
-            if decision is not None:
-                _apply(work, prepared, command, state, decision, user.name)
-            body = _body(command, "accepted", state, message=verdict.message, result=dict(verdict.result))
+            body = _body(command, "no_op", state, prepared.at, message=message, result=dict(result))
+        case Accepted():
+            _apply(work, prepared, command, state, verdict, user.name)
+            body = _body(command, "accepted", state, prepared.at, message=verdict.message, result=dict(verdict.result))
     _remember(work, prepared, command, payload, body)
     return Outcome("replied", f"{command.name} {body['outcome']}", (state.number,), _reply(prepared, body))
 
 
-def _apply(work: "UnitOfWork", prepared: Prepared, command: Command, state: OrderState, decision: Decision, user: str | None) -> None:
-    before = state.view
+def _apply(work: "UnitOfWork", prepared: Prepared, command: Command, state: OrderState, verdict: Accepted, user: str | None) -> None:
+    before, decision = state.view, verdict.decision
     apply_decision(state.ledger, decision)
     changed = state.refresh()
     position = state.advance(prepared.at)
     events = []
-    if changed:
+    if changed or decision.entries:  # a comment or a notice sent again is in no ledger, and is published all the same
         state.view = view(state.ledger)
-        cause = Cause(command.name, COMMANDS_KEY, command.envelope.id, prepared.at, decision.actor, decision)
+        cause = Cause(command.name, COMMANDS_KEY, command.envelope.id, prepared.at, decision.actor, decision, verdict.texts)
         events = work.publish(state, before, state.view, cause, prepared.at)
     document = decision.model_dump(mode="json", exclude_none=True)
     work.log(
@@ -117,7 +122,7 @@ def _remember(work: "UnitOfWork", prepared: Prepared, command: Command, payload:
 
 
 def _rejected(work: "UnitOfWork", prepared: Prepared, command: Command, state: OrderState | None, code: str, message: str) -> Outcome:
-    body = _body(command, "rejected", state, code=code, message=message)
+    body = _body(command, "rejected", state, prepared.at, code=code, message=message)
     event = {key: body[key] for key in ("id", "command", "order", "code", "message", "state", "allowed_actions")}
     event["actor"] = command.envelope.actor
     event["occurred_at"] = instant_text(prepared.at)
@@ -130,6 +135,7 @@ def _body(
     command: Command,
     outcome: str,
     state: OrderState | None,
+    at: datetime,
     *,
     code: str | None = None,
     message: str = "",
@@ -146,7 +152,7 @@ def _body(
         "state": now.state if now is not None else None,
         "status": now.status if now is not None else None,
         "version": state.version if state is not None else None,
-        "allowed_actions": list(now.allowed_actions) if now is not None else [],
+        "allowed_actions": list(offered(now, state.done, at)) if now is not None and state is not None else [],
         "result": result or {},
     }
 

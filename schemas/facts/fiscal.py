@@ -35,6 +35,6 @@ class FiscalFact(FactBase):
     environment: Literal["production", "homologation"] = "production"
     evidence: Literal["nfe_proc", "erp_notice", "manual"] | None = None
     original_access_key: Identifier | None = Field(default=None, description="kinds returned, corrected: the note it takes back or adds to")
-    items: tuple[SkuQuantity, ...] = Field(default=(), description="kind returned: empty = not known which")
+    items: tuple[SkuQuantity, ...] = Field(default=(), description="kinds issued, returned: empty = not known which")
     url: Text | None = None
     flags: tuple[Identifier, ...] = Field(default=(), description="for example unsigned, signature_unverified, encoding_repaired")

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from hub.domain.decisions import Decision, parse_decision
 from hub.domain.fold import apply_decision, apply_fact
 from hub.domain.guards import GUARDS
-from hub.domain.judge import Accepted, NoOp, Rejected
+from hub.domain.judge import Accepted, NoOp, Rejected, offered
 from hub.domain.labels import ASSIGNED_STATUSES
 from hub.domain.ledger import Ledger, dump, load
 from hub.domain.view import View, view
@@ -35,6 +35,7 @@ from tests.unit.domain.orders import (
     pix,
     pix_paid,
     placed,
+    valid_form,
 )
 
 HUB: Final = "hub.commands"
@@ -70,6 +71,9 @@ LIVE: Final = ("created", "pending", "in_review", "authorized")
 ENDS: Final = ("failed", "expired", "voided")
 REFUNDS: Final = ("refund_pending", "refunded", "refund_failed")
 DISPUTES: Final = ("chargeback_opened", "chargeback_won", "chargeback_lost", "reversed")
+
+LATE: Final = 60 * 24 * 90
+"""When anything that waits for a time is due."""
 
 minutes = st.integers(0, 40)
 amounts = st.sampled_from([1, 500, 970, 1000, 4970, 7000, TOTAL - 500, TOTAL, TOTAL + 1, 2 * TOTAL])
@@ -344,12 +348,15 @@ class OrderMachine(RuleBasedStateMachine):
 
     @invariant()
     def actions_are_what_would_be_accepted(self) -> None:  # I20
-        if self.order.now is None:
+        now, done = self.order.now, self.order.done
+        if now is None:
             return
-        for command in GUARDS:
-            trial = Story(self.order.ledger, self.order.done, self.order.now)
-            trial.ledger = load(dump(self.order.ledger))
-            assert isinstance(trial.ask(command), Accepted) == (command in self.order.now.allowed_actions)
+        for minutes in (self.minute, LATE):
+            allowed = offered(now, done, at(minutes))
+            for command in GUARDS:
+                trial = Story(load(dump(self.order.ledger)), done, now, commands=10_000)
+                verdict = trial.ask(command, minutes, **valid_form(command, now, done))
+                assert isinstance(verdict, Accepted) == (command in allowed), (command, verdict)
 
     def teardown(self) -> None:
         if self.order.now is None:

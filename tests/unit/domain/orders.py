@@ -1,14 +1,16 @@
 """Facts in few words, and an order that lives through them as it would in the engine: fold, view, effects, one at a time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from hub.domain.effects import Cause, EventDraft, InvoiceDraft, effects
+from hub.domain.decisions import Decision
+from hub.domain.effects import Cause, EventDraft, InvoiceDraft, PolicyCommand, effects
 from hub.domain.fold import apply_decision, apply_fact
-from hub.domain.judge import Accepted, Judgement, judge
+from hub.domain.judge import Accepted, Judgement, Known, Shop, Texts, judge
+from hub.domain.labels import ASSIGNED_STATUSES
 from hub.domain.ledger import Ledger, dump, load
 from hub.domain.view import View, view
 from schemas.commands import parse_command
@@ -188,30 +190,60 @@ class Story:
     events: list[EventDraft] = field(default_factory=list)
     invoices: list[InvoiceDraft] = field(default_factory=list)
     commands: int = 0
+    shop: Shop = field(default_factory=Shop)
+    policies: list[tuple[PolicyCommand, Judgement]] = field(default_factory=list)
+    texts: list[Texts] = field(default_factory=list)
+    erased: bool = False
+    decisions: list[Decision] = field(default_factory=list)
 
     def tell(self, *facts: Fact) -> list[str]:
         """Apply facts one by one; return the routing keys of what they published."""
-        published: list[str] = []
+        published = len(self.events)
         for fact in facts:
             text = dump(self.ledger)
             source = "shop.orders" if fact.provider == "shop" else f"payments.{fact.provider}"
             apply_fact(self.ledger, fact, source)
             if dump(self.ledger) != text:
-                published += self._follow(Cause(fact.kind, source, fact.event_id, fact.occurred_at, None, fact))
-        return published
+                self._follow(Cause(fact.kind, source, fact.event_id, fact.occurred_at, None, fact))
+        return [event.routing_key for event in self.events[published:]]
 
-    def ask(self, command: str, minutes: float = 60, *, reason: str | None = None, **data: Any) -> Judgement:
-        """Judge a command, and apply it when it is accepted."""
+    def ask(
+        self,
+        command: str,
+        minutes: float = 60,
+        *,
+        reason: str | None = None,
+        actor: str = "ana",
+        exception: tuple[str, str] | None = None,
+        **data: Any,
+    ) -> Judgement:
+        """Judge a command, and apply it when it is accepted. `exception` names one by kind and key."""
+        return self._ask(command, at(minutes), data, reason=reason, actor=actor, exception=exception)
+
+    def _ask(
+        self,
+        command: str,
+        now: datetime,
+        data: Mapping[str, Any],
+        *,
+        reason: str | None = None,
+        actor: str = "ana",
+        exception: tuple[str, str] | None = None,
+    ) -> Judgement:
         self.commands += 1
         command_id = str(UUID(int=self.commands))
-        parsed = parse_command({"id": command_id, "command": command, "order": NUMBER, "reason": reason, "data": data})
-        verdict = judge(self.ledger, self.view, parsed, now=at(minutes), command_id=command_id, actor="ana")
+        document = {"id": command_id, "command": command, "order": NUMBER, "reason": reason, "data": dict(data)}
+        known = Known(self.done, exception, customer_erased=self.erased)
+        verdict = judge(
+            self.ledger, self.view, parse_command(document), now=now, command_id=command_id, actor=actor, shop=self.shop, known=known
+        )
         if isinstance(verdict, Accepted) and verdict.decision.entries:
+            self.decisions.append(verdict.decision)
             apply_decision(self.ledger, verdict.decision)
-            self._follow(Cause(command, "hub.commands", command_id, at(minutes), "ana", verdict.decision))
+            self._follow(Cause(command, "hub.commands", command_id, now, actor, verdict.decision, verdict.texts))
         return verdict
 
-    def _follow(self, cause: Cause) -> list[str]:
+    def _follow(self, cause: Cause) -> None:
         self.ledger = load(dump(self.ledger))
         after = view(self.ledger)
         result = effects(self.now, after, cause, self.done)
@@ -219,7 +251,11 @@ class Story:
         self.events.extend(result.events)
         if result.invoice is not None:
             self.invoices.append(result.invoice)
-        return [event.routing_key for event in result.events]
+        if (result.comment, result.tracks, result.address) != (None, (), None):
+            self.texts.append(Texts(result.comment, result.tracks, result.address))
+        for policy in result.commands:
+            # As in the engine: at once, before anything else happens to the order.
+            self.policies.append((policy, self._ask(policy.command, cause.occurred_at, policy.data, actor=policy.actor)))
 
     @property
     def view(self) -> View:
@@ -235,6 +271,43 @@ class Story:
     def body(self, routing_key: str) -> dict[str, Any]:
         """Return the body of the last event with this routing key."""
         return next(event.body for event in reversed(self.events) if event.routing_key == routing_key)
+
+
+def valid_form(command: str, now: View, done: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Fill a command's form in so that only where the order stands can refuse it."""
+    shipped = [shipment for shipment in now.shipments if shipment.shipped_at is not None]
+    underway = [shipment for shipment in shipped if shipment.open]
+    match command:
+        case "order.hold":
+            return {"hold_reason": f"reason_{len(now.holds)}"}
+        case "order.set_status":
+            linked = ("in_production", "nf_issued", "in_transit", "delivery_difficulty", "delivered", "shipped", "partially_shipped")
+            return {"status": next(status for status in ASSIGNED_STATUSES[now.state] if status not in linked)}
+        case "order.set_address":
+            return {"type": "billing", "address": {"city": "Campinas"}}
+        case "order.comment":
+            return {"text": "Ligou perguntando"}
+        case "fiscal.mark_issued":
+            return {"access_key": "9" * 44}
+        case "shipment.create":
+            return {"carrier": "correios", "tracks": [{"number": "ZZ999999999BR"}]}
+        case "shipment.add_track":
+            return {"number": "YY999999999BR", "carrier": "correios", "shipment": shipped[-1].id if shipped else None}
+        case "shipment.remove_track":
+            tracked = [(shipment.id, shipment.tracks[0].number) for shipment in shipped if shipment.tracks]
+            shipment_id, number = tracked[0] if tracked else (shipped[0].id if shipped else None, "YY999999999BR")
+            return {"number": number, "shipment": shipment_id}
+        case "shipment.mark_in_transit" | "shipment.mark_difficulty" | "shipment.mark_delivered":
+            return {"shipment": underway[0].id} if underway else {}
+        case "refund.create":
+            return {"mode": "offline", "method": "deposit"}
+        case "notify.resend" if now.base_state == "canceled":
+            kind = "shipment" if shipped else "refund" if now.refunds else "invoice" if "invoice" in done else "shipment"
+            return {"kind": kind}
+        case "notify.resend":
+            return {"kind": "order"}
+        case _:
+            return {}
 
 
 def story(*facts: Fact) -> Story:

@@ -1,0 +1,105 @@
+"""refund.create: what is given back, how much that is, and on which payments (order-lifecycle 3.6)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from hub.domain.decisions import RefundDone, RefundedUnits, RefundPart, RefundRequested
+from hub.domain.judgement import By, Judgement, Rejected
+from hub.domain.ledger import Ledger
+from hub.domain.view import AttemptView, LineView, View
+from schemas.commands import CreateRefund, RefundLine
+
+
+def create_refund(ledger: Ledger, view: View, form: CreateRefund, by: By) -> Judgement:
+    """Give money back by hand. Without a payment named, the newest capture first."""
+    if form.mode == "online":
+        return Rejected("online_refund_unavailable", "no provider of this order gives money back on request: do it there, mode offline")
+    attempts = _newest_first(view)
+    if form.payment is not None:
+        attempts = [attempt for attempt in attempts if attempt.id == form.payment]
+        if not attempts:
+            return Rejected("payment_not_found", "the order has no such payment")
+    available = min(sum(map(_left_on, attempts)), view.net_cents - view.refund_pending_cents)
+    amount = available
+    if not form.everything:
+        worth = _worth(ledger, view, form)
+        if isinstance(worth, Rejected):
+            return worth
+        amount = worth
+        if amount <= 0:
+            return Rejected("zero_total_refund", "lines, shipping and extra less the fee come to nothing")
+    if available <= 0:
+        return Rejected("nothing_to_refund", "nothing is left on this payment")
+    if amount > available:
+        return Rejected("refund_exceeds_available", f"{amount} cents are more than the {available} that are left")
+    refund = f"R{len(ledger.refunds) + 1}"
+    request = RefundRequested(
+        entry="refund_requested",
+        refund=refund,
+        mode=form.mode,
+        method=form.method,
+        parts=tuple(_split(amount, attempts)),
+        lines=tuple(RefundedUnits(sku=line.sku, quantity=line.quantity, back_to_stock=line.back_to_stock) for line in form.lines or ()),
+        shipping_cents=form.shipping_cents or 0,
+        extra_cents=form.extra_cents or 0,
+        fee_cents=form.fee_cents or 0,
+    )
+    result = {"refund": refund, "amount_cents": amount, "parts": [part.model_dump() for part in request.parts]}
+    return by.accept(request, RefundDone(entry="refund_done", refund=refund), result=result, message=f"{amount} cents given back")
+
+
+def _newest_first(view: View) -> list[AttemptView]:
+    last: dict[str, datetime] = {}
+    for capture in view.captures:
+        last[capture.payment] = max(capture.at, last.get(capture.payment, capture.at))
+    captured = [attempt for attempt in view.attempts if attempt.id in last]
+    return sorted(captured, key=lambda attempt: (last[attempt.id], attempt.id), reverse=True)
+
+
+def _left_on(attempt: AttemptView) -> int:
+    gone = attempt.refunded_cents + attempt.charged_back_cents + attempt.refund_pending_cents
+    return max(0, attempt.captured_cents - gone)
+
+
+def _split(amount: int, attempts: Sequence[AttemptView]) -> list[RefundPart]:
+    parts: list[RefundPart] = []
+    for attempt in attempts:
+        taken = min(amount, _left_on(attempt))
+        if taken:
+            parts.append(RefundPart(payment=attempt.id, amount_cents=taken))
+            amount -= taken
+    return parts
+
+
+def _worth(ledger: Ledger, view: View, form: CreateRefund) -> int | Rejected:
+    """Add up what the form gives back. May be nothing, or less."""
+    lines = _of_lines(view, form.lines or ())
+    if isinstance(lines, Rejected):
+        return lines
+    shipping = form.shipping_cents or 0
+    given = sum(refund.asked.shipping_cents for refund in ledger.refunds.values() if refund.asked is not None and refund.state != "failed")
+    if shipping > view.shipping_cents - given:
+        return Rejected("shipping_refund_exceeds", f"{shipping} cents are more than the {view.shipping_cents - given} left of the freight")
+    return lines + shipping + (form.extra_cents or 0) - (form.fee_cents or 0)
+
+
+def _of_lines(view: View, lines: Sequence[RefundLine]) -> int | Rejected:
+    wanted: dict[str, int] = {}
+    for asked in lines:
+        wanted[asked.sku] = wanted.get(asked.sku, 0) + asked.quantity
+    amount = 0
+    for sku, quantity in wanted.items():
+        missing = quantity
+        for line in (one for one in view.lines if one.sku == sku):
+            given = line.refunded + line.refund_pending
+            taken = min(missing, line.quantity - given)
+            amount += _share(line, given + taken) - _share(line, given)
+            missing -= taken
+        if missing:
+            return Rejected("qty_exceeds", f"{quantity} of {sku} are more than the {quantity - missing} that could be given back")
+    return amount
+
+
+def _share(line: LineView, units: int) -> int:
+    """What so many units of a line are worth: what all refunds give back adds up to the line exactly, the last takes the remainder."""
+    return line.total_cents * units // line.quantity
