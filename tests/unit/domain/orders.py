@@ -14,7 +14,7 @@ from hub.domain.labels import ASSIGNED_STATUSES
 from hub.domain.ledger import Ledger, dump, load
 from hub.domain.view import View, view
 from schemas.commands import parse_command
-from schemas.facts import Fact, PaymentFact, parse_fact
+from schemas.facts import Fact, FiscalFact, PaymentFact, ShipmentFact, parse_fact
 
 NUMBER = "100000417"
 TOTAL = 11_970
@@ -157,11 +157,16 @@ def erp(kind: str, minutes: float = 20, **fields: Any) -> Fact:
     return parse_fact({**document, "occurred_at": at(minutes).isoformat(), **fields})
 
 
+def _source(fact: Fact) -> str:
+    family = "erp" if isinstance(fact, FiscalFact) else "carriers" if isinstance(fact, ShipmentFact) else "payments"
+    return "shop.orders" if fact.provider == "shop" else f"{family}.{fact.provider}"
+
+
 def fold(*facts: Fact) -> Ledger:
     """Fold facts into one ledger."""
     ledger = Ledger.empty(NUMBER)
     for fact in facts:
-        apply_fact(ledger, fact, f"payments.{fact.provider}")
+        apply_fact(ledger, fact, _source(fact))
     return ledger
 
 
@@ -201,7 +206,7 @@ class Story:
         published = len(self.events)
         for fact in facts:
             text = dump(self.ledger)
-            source = "shop.orders" if fact.provider == "shop" else f"payments.{fact.provider}"
+            source = _source(fact)
             apply_fact(self.ledger, fact, source)
             if dump(self.ledger) != text:
                 self._follow(Cause(fact.kind, source, fact.event_id, fact.occurred_at, None, fact))
@@ -214,11 +219,34 @@ class Story:
         *,
         reason: str | None = None,
         actor: str = "ana",
-        exception: tuple[str, str] | None = None,
+        about: tuple[str, str] | None = None,
         **data: Any,
     ) -> Judgement:
-        """Judge a command, and apply it when it is accepted. `exception` names one by kind and key."""
-        return self._ask(command, at(minutes), data, reason=reason, actor=actor, exception=exception)
+        """Judge a command, and apply it when it is accepted. `about` names an exception by kind and key."""
+        return self._ask(command, at(minutes), data, reason=reason, actor=actor, about=about)
+
+    def would(self, command: str, minutes: float = 60, **data: Any) -> Judgement:
+        """Judge a command and leave it at that."""
+        return self._judge(command, at(minutes), data)[0]
+
+    def _judge(
+        self,
+        command: str,
+        now: datetime,
+        data: Mapping[str, Any],
+        *,
+        reason: str | None = None,
+        actor: str = "ana",
+        about: tuple[str, str] | None = None,
+    ) -> tuple[Judgement, str]:
+        command_id = str(UUID(int=self.commands))
+        document = {"id": command_id, "command": command, "order": NUMBER, "reason": reason, "data": dict(data)}
+        known = Known(self.done, about, customer_erased=self.erased)
+        parsed = parse_command(document)
+        return (
+            judge(self.ledger, self.view, parsed, now=now, command_id=command_id, actor=actor, shop=self.shop, known=known),
+            command_id,
+        )
 
     def _ask(
         self,
@@ -228,15 +256,10 @@ class Story:
         *,
         reason: str | None = None,
         actor: str = "ana",
-        exception: tuple[str, str] | None = None,
+        about: tuple[str, str] | None = None,
     ) -> Judgement:
         self.commands += 1
-        command_id = str(UUID(int=self.commands))
-        document = {"id": command_id, "command": command, "order": NUMBER, "reason": reason, "data": dict(data)}
-        known = Known(self.done, exception, customer_erased=self.erased)
-        verdict = judge(
-            self.ledger, self.view, parse_command(document), now=now, command_id=command_id, actor=actor, shop=self.shop, known=known
-        )
+        verdict, command_id = self._judge(command, now, data, reason=reason, actor=actor, about=about)
         if isinstance(verdict, Accepted) and verdict.decision.entries:
             self.decisions.append(verdict.decision)
             apply_decision(self.ledger, verdict.decision)
@@ -277,6 +300,7 @@ def valid_form(command: str, now: View, done: frozenset[str] = frozenset()) -> d
     """Fill a command's form in so that only where the order stands can refuse it."""
     shipped = [shipment for shipment in now.shipments if shipment.shipped_at is not None]
     underway = [shipment for shipment in shipped if shipment.open]
+    tracks = [track.number for shipment in now.shipments for track in shipment.tracks]
     match command:
         case "order.hold":
             return {"hold_reason": f"reason_{len(now.holds)}"}
@@ -288,11 +312,11 @@ def valid_form(command: str, now: View, done: frozenset[str] = frozenset()) -> d
         case "order.comment":
             return {"text": "Ligou perguntando"}
         case "fiscal.mark_issued":
-            return {"access_key": "9" * 44}
+            return {"access_key": f"{len(now.fiscal_documents):044}"}
         case "shipment.create":
-            return {"carrier": "correios", "tracks": [{"number": "ZZ999999999BR"}]}
+            return {"carrier": "correios", "tracks": [{"number": f"ZZ{len(tracks):09}BR"}]}
         case "shipment.add_track":
-            return {"number": "YY999999999BR", "carrier": "correios", "shipment": shipped[-1].id if shipped else None}
+            return {"number": f"YY{len(tracks):09}BR", "carrier": "correios", "shipment": shipped[-1].id if shipped else None}
         case "shipment.remove_track":
             tracked = [(shipment.id, shipment.tracks[0].number) for shipment in shipped if shipment.tracks]
             shipment_id, number = tracked[0] if tracked else (shipped[0].id if shipped else None, "YY999999999BR")

@@ -1,86 +1,11 @@
-"""Commands by state (order-lifecycle 3.3): one row per command in scope, one cell per column."""
+"""Money by hand in detail: order.approve, the review of a payment, and order.cancel; which state refuses what is in test_command_cells."""
 
 from typing import Any
 
-import pytest
-
-from hub.domain.guards import COLUMNS
-from hub.domain.judge import Accepted, NoOp, Rejected
-from schemas.facts import Fact
-from tests.unit.domain.orders import TOTAL, VIRTUAL, Story, boleto, canceled, card, kinds, payment, pix, pix_paid, placed, story
+from hub.domain.judge import Accepted, Rejected
+from tests.unit.domain.orders import TOTAL, Story, boleto, card, kinds, payment, pix, pix_paid, placed, story
 
 PAID = [placed(pix()), pix_paid()]
-
-COLUMN_FACTS: dict[str, list[Fact]] = {
-    "N": [placed(pix())],
-    "PP": [placed(boleto()), payment("pending", key="nosso_numero=237:12345678", provider="cnab")],
-    "PP, partly paid": [placed(pix()), pix_paid(amount=8000)],
-    "PR": [placed(card()), payment("in_review", key="charge_id=c", provider="pagarme")],
-    "PG": PAID,
-    "PG, free of charge": [placed(total_cents=0)],
-    "CP": [placed(pix(), items=VIRTUAL), pix_paid()],
-    "CL": [*PAID, payment("refunded", 30, cumulative_cents=TOTAL)],
-    "CA": [placed(pix()), canceled()],
-    "CA, paid": [*PAID, canceled()],
-    "H": [*PAID, payment("chargeback_opened", 30)],
-    "H, nothing left": [*PAID, payment("chargeback_opened", 30, funds_withdrawn=True)],
-}
-
-CELLS: dict[str, dict[str, str]] = {
-    "order.get": dict.fromkeys(COLUMN_FACTS, "ok"),
-    "order.approve": {
-        "N": "processing",
-        "PP": "processing",
-        "PP, partly paid": "processing",
-        "PR": "E:in_payment_review",
-        "PG": "E:already_paid",
-        "PG, free of charge": "E:already_paid",
-        "CP": "E:already_paid",
-        "CL": "E:order_closed",
-        "CA": "E:order_canceled",
-        "CA, paid": "E:order_canceled",
-        "H": "E:order_held",
-        "H, nothing left": "E:order_held",
-    },
-    "order.cancel": {
-        "N": "canceled",
-        "PP": "canceled",
-        "PP, partly paid": "E:cancel_requires_refund",
-        "PR": "E:in_payment_review",
-        "PG": "E:cancel_requires_refund",
-        "PG, free of charge": "E:cancel_requires_refund",
-        "CP": "E:cancel_requires_refund",
-        "CL": "E:order_closed",
-        "CA": "=",
-        "CA, paid": "=",
-        "H": "E:order_held",
-        "H, nothing left": "E:order_held",
-    },
-}
-
-
-@pytest.mark.parametrize(
-    ("command", "column", "cell"), [(command, column, cell) for command, cells in CELLS.items() for column, cell in cells.items()]
-)
-def test_a_command_in_a_state(command: str, column: str, cell: str) -> None:
-    order = story(*COLUMN_FACTS[column])
-    offered = command in order.view.allowed_actions
-    before, published = order.view, len(order.events)
-    verdict = order.ask(command)
-    match verdict:
-        case Rejected(code=code):
-            assert cell == f"E:{code}"
-        case NoOp():
-            assert cell == "="
-        case Accepted():
-            assert cell == ("ok" if verdict.decision.entries == () else order.view.state)
-    assert offered == isinstance(verdict, Accepted)
-    if not offered:
-        assert (order.view, len(order.events)) == (before, published)
-
-
-def test_every_column_in_reach_is_tried() -> None:
-    assert {name.split(",")[0] for name in COLUMN_FACTS} == set(COLUMNS) - {"PS"}
 
 
 def test_actions_are_listed_in_a_stable_order() -> None:
@@ -208,6 +133,77 @@ def test_approval_repeated_by_parts_adds_up() -> None:
     assert (order.view.captured_cents, order.view.state) == (TOTAL, "processing")
 
 
+# -- review.accept, review.deny ----------------------------------------------------------------------------------------------------
+
+REVIEWED = [placed(card()), payment("in_review", key="charge_id=c", provider="pagarme", amount_cents=TOTAL)]
+
+
+def review(order: Story, verb: str = "accept", minutes: float = 60, **data: Any) -> Accepted:
+    verdict = order.ask(f"review.{verb}", minutes, **data)
+    assert isinstance(verdict, Accepted), verdict
+    return verdict
+
+
+def test_a_payment_that_is_let_pass_counts_as_captured() -> None:
+    order = story(*REVIEWED)
+    assert review(order).result == {"payment": "p1", "amount_cents": TOTAL, "remaining_cents": 0}
+    assert (order.view.state, order.view.payment_state, len(order.invoices)) == ("processing", "paid", 1)
+    assert "notification.requested.email.order_approved" in order.keys
+
+
+def test_what_the_provider_captures_afterwards_is_the_same_money() -> None:
+    order = story(*REVIEWED)
+    review(order)
+    order.tell(payment("captured", 90, key="charge_id=c", provider="pagarme", amount_cents=TOTAL))
+    assert (order.view.captured_cents, kinds(order.view)) == (TOTAL, [])
+    order.tell(payment("failed", 95, key="charge_id=c", provider="pagarme"))
+    assert (order.view.captured_cents, kinds(order.view)) == (TOTAL, [])
+
+
+def test_a_provider_that_contradicts_the_review_takes_the_money_back() -> None:
+    order = story(*REVIEWED)
+    review(order)
+    published = order.tell(payment("failed", 90, key="charge_id=c", provider="pagarme"))
+    assert (order.view.state, order.view.captured_cents, kinds(order.view)) == ("new", 0, ["review_contradicted"])
+    assert "exception.opened.review_contradicted" in published
+    review_again = order.ask("review.accept", 95)
+    assert isinstance(review_again, Rejected)
+    assert review_again.code == "not_in_review"
+
+
+def test_a_payment_by_hand_is_not_taken_back_by_the_provider() -> None:
+    order = story(placed(card()), payment("pending", key="charge_id=c", provider="pagarme"))
+    order.ask("order.approve")
+    order.tell(payment("failed", 90, key="charge_id=c", provider="pagarme"))
+    assert (order.view.state, kinds(order.view)) == ("processing", [])
+
+
+def test_a_payment_that_is_not_let_pass_cancels_the_order() -> None:
+    order = story(*REVIEWED)
+    review(order, "deny", comment="cartão de terceiros")
+    assert order.view.cancel is not None
+    assert (order.view.state, order.view.cancel.reason) == ("canceled", "review_denied")
+    assert kinds(order.view) == ["live_attempt_on_canceled"]
+    assert order.texts[0].comment is not None
+
+
+def test_a_review_of_a_payment_that_is_not_there_or_not_under_review() -> None:
+    order = story(placed(card(), pix()), *REVIEWED[1:])
+    for named, code in (("p9", "payment_not_found"), ("p2", "not_in_review")):
+        verdict = order.ask("review.accept", payment=named)
+        assert isinstance(verdict, Rejected)
+        assert verdict.code == code
+
+
+def test_void_is_not_offered_by_any_provider_yet() -> None:
+    order = story(placed(card()), payment("authorized", key="charge_id=c", provider="pagarme"))
+    for named, code in ((None, "void_unavailable"), ("p9", "payment_not_found")):
+        verdict = order.ask("payment.void", payment=named)
+        assert isinstance(verdict, Rejected)
+        assert verdict.code == code
+    assert "payment.void" not in order.view.allowed_actions
+
+
 # -- order.cancel in detail --------------------------------------------------------------------------------------------------------
 
 
@@ -221,7 +217,7 @@ def test_cancel_keeps_a_code_for_the_reason_and_the_words_in_the_log() -> None:
 
 
 def test_a_held_order_says_that_a_dispute_holds_it() -> None:
-    verdict = story(*COLUMN_FACTS["H"]).ask("order.cancel")
+    verdict = story(*PAID, payment("chargeback_opened", 30)).ask("order.cancel")
     assert isinstance(verdict, Rejected)
     assert "dispute" in verdict.message
 
