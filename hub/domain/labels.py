@@ -28,8 +28,6 @@ ASSIGNED_STATUSES: Final[Mapping[str, tuple[str, ...]]] = {
 """Which built-in statuses may be shown in which state, before the shop assigns any of its own."""
 
 _LINKED: Final[Mapping[str, tuple[str, ...]]] = {
-    "in_production": ("in_production",),
-    "ready_to_ship": ("in_production",),
     "partially_shipped": ("partially_shipped",),
     "shipped": ("shipped",),
     "in_transit": ("in_transit", "shipped"),
@@ -43,7 +41,7 @@ _LINKED: Final[Mapping[str, tuple[str, ...]]] = {
     "delivered": ("delivered", "shipped"),
     "returned": ("returned", "shipped"),
 }
-"""The statuses that go with a fulfilment state, the farthest first."""
+"""The statuses that go with a fulfilment state in which something has been shipped, the farthest first."""
 
 
 def linked_status(state: str, fulfilment_state: str, fiscal_state: str, *, open_units: bool, produced: bool) -> str:

@@ -165,9 +165,11 @@ def _parcels(records: Mapping[str, ParcelRecord], placement: Placement | None) -
     for member in sorted(records.items()):
         key, record = member
         word = key.partition("|")[2]
-        if not word and record.items is None:
+        # One that a person has called by its id has a name from then on.
+        named = record.items is not None or f"{MANUAL}|{own_id_of(key)}" in records
+        if not word and not named:
             nameless.append(member)
-        elif word.startswith("ak:") and record.items is None:
+        elif word.startswith("ak:") and not named:
             noted.append(member)
         else:
             groups = _joined(groups, _names(key, record, removed), member)
@@ -286,6 +288,7 @@ def _parcel(members: list[_Member], removed: Collection[str]) -> Parcel:
 
 
 _NEVER: Final = 1 << 62
+"""Later than any instant."""
 
 
 def _first(record: ParcelRecord) -> int:
@@ -394,7 +397,10 @@ def _after(state: str | None, word: str) -> str | None:
 
 
 def _share_out(parcels: Sequence[Parcel], ordered: Mapping[str, int], gone: Mapping[str, Sequence[tuple[int, int]]]) -> None:
-    """Give each parcel its units: first those that say what they carry, then all that is left to the first that does not."""
+    """Give each parcel its units: first those that say what they carry, then all that is left to the first that does not.
+
+    A mere label gives way to a parcel that is on its way: what that one carries was unshipped till then.
+    """
     left = dict(ordered)
     for parcel in parcels:
         if parcel.own_items is not None and not parcel.canceled:
@@ -403,7 +409,7 @@ def _share_out(parcels: Sequence[Parcel], ordered: Mapping[str, int], gone: Mapp
                 if taken:
                     parcel.items[sku] = taken
                     left[sku] -= taken
-    for parcel in parcels:
+    for parcel in sorted(parcels, key=lambda parcel: parcel.first if parcel.shipped_micros is None else parcel.shipped_micros - _NEVER):
         if parcel.own_items is None and not parcel.canceled:
             # What was given back before is not inside; what is given back later has been.
             since = parcel.first if parcel.shipped_micros is None else parcel.shipped_micros

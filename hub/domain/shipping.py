@@ -108,15 +108,17 @@ def _next_id(ledger: Ledger) -> str:
 
 def add_track(ledger: Ledger, view: View, form: AddTrack, by: By, shop: Shop) -> Judgement:
     """Give a shipment a further number."""
+    if not form.number:
+        return Rejected("tracking_number_required", "the number is missing")
+    refusal = _check_carriers(form.carrier, [], shop) if form.carrier else None
+    if refusal is not None:
+        return refusal
     shipment = _the_shipment(view, form.shipment)
     if isinstance(shipment, Rejected):
         return shipment
-    if not form.number:
-        return Rejected("tracking_number_required", "the number is missing")
     carrier = form.carrier or shipment.carrier
-    refusal = _check_carriers(carrier, [], shop) if form.carrier or not carrier else None
-    if refusal is not None:
-        return refusal
+    if not carrier:
+        return Rejected("carrier_required", "neither the number nor the shipment has a carrier")
     bearing = _bearing(view, form.number)
     if bearing is not None:
         if bearing.id == shipment.id:
@@ -130,11 +132,11 @@ def add_track(ledger: Ledger, view: View, form: AddTrack, by: By, shop: Shop) ->
 
 def remove_track(ledger: Ledger, view: View, form: RemoveTrack, by: By) -> Judgement:
     """Take a number off a shipment; what was told of it stays in the history."""
+    if not form.number:
+        return Rejected("tracking_number_required", "the number is missing")
     shipment = _the_shipment(view, form.shipment)
     if isinstance(shipment, Rejected):
         return shipment
-    if not form.number:
-        return Rejected("tracking_number_required", "the number is missing")
     same = same_number(form.number)
     number = next((track.number for track in shipment.tracks if same_number(track.number) == same), None)
     if number is None:

@@ -300,7 +300,8 @@ def valid_form(command: str, now: View, done: frozenset[str] = frozenset()) -> d
     """Fill a command's form in so that only where the order stands can refuse it."""
     shipped = [shipment for shipment in now.shipments if shipment.shipped_at is not None]
     underway = [shipment for shipment in shipped if shipment.open]
-    tracks = [track.number for shipment in now.shipments for track in shipment.tracks]
+    taken = {track.number for shipment in now.shipments for track in shipment.tracks}
+    free = next(number for number in map("YY{:09}BR".format, range(1000)) if number not in taken)
     match command:
         case "order.hold":
             return {"hold_reason": f"reason_{len(now.holds)}"}
@@ -312,11 +313,12 @@ def valid_form(command: str, now: View, done: frozenset[str] = frozenset()) -> d
         case "order.comment":
             return {"text": "Ligou perguntando"}
         case "fiscal.mark_issued":
-            return {"access_key": f"{len(now.fiscal_documents):044}"}
+            papers = {paper.access_key for paper in now.fiscal_documents}
+            return {"access_key": next(key for key in map("{:044}".format, range(1000)) if key not in papers)}
         case "shipment.create":
-            return {"carrier": "correios", "tracks": [{"number": f"ZZ{len(tracks):09}BR"}]}
+            return {"carrier": "correios", "tracks": [{"number": free}]}
         case "shipment.add_track":
-            return {"number": f"YY{len(tracks):09}BR", "carrier": "correios", "shipment": shipped[-1].id if shipped else None}
+            return {"number": free, "carrier": "correios", "shipment": shipped[-1].id if shipped else None}
         case "shipment.remove_track":
             tracked = [(shipment.id, shipment.tracks[0].number) for shipment in shipped if shipment.tracks]
             shipment_id, number = tracked[0] if tracked else (shipped[0].id if shipped else None, "YY999999999BR")
