@@ -23,6 +23,7 @@ from hub.bus.relay import APP_ID, Relay, RelayOptions
 from hub.bus.scheduler import Job, Scheduler
 from hub.bus.subscribers import ConsumerOptions, Consumers, acknowledge, sources
 from hub.bus.thread import OneThread
+from hub.bus.topology import inbound_queue
 from hub.config import Settings
 from hub.engine import operations
 from hub.engine.deliveries import Reply
@@ -35,6 +36,8 @@ _log: Final = structlog.get_logger(__name__)
 ROLES: Final = ("worker", "relay", "scheduler", "archiver")
 REPLY_TYPE: Final = "command.reply.v1"
 _EXPIRE_PARKED_S: Final = 5.0
+_EXPIRE_ORDERS_S: Final = 20.0
+_DEPTH_TIMEOUT_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +126,16 @@ class _Process:
                 clock=clock,
                 options=options.consumers,
             )
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._archiver: Archiver | None = None
         if "archiver" in roles:
             self._archiver = Archiver(database, url, engine.adapters, clock=clock, offer=self._offer, options=options.archiver)
         self._scheduler: Scheduler | None = None
         if "scheduler" in roles:
-            jobs = (Job("expire_parked", _EXPIRE_PARKED_S, lambda: operations.expire_parked(engine, clock())),)
+            jobs = (
+                Job("expire_parked", _EXPIRE_PARKED_S, lambda: operations.expire_parked(engine, clock())),
+                Job("expire_orders", _EXPIRE_ORDERS_S, self._give_up_unpaid),
+            )
             self._scheduler = Scheduler(jobs, did_something=self._committed)
 
     # -- how the parts reach each other -------------------------------------------------------------------------------
@@ -143,6 +150,20 @@ class _Process:
     def _committed(self) -> None:
         if self._relay is not None:
             self._relay.wake()
+
+    def _give_up_unpaid(self) -> int:
+        """Cancel orders whose time is over, once all money that came in has been read. Runs in the scheduler's thread."""
+        engine, now = self._engine, self._engine.clock()
+        if not operations.timers_due(engine, now) or operations.money_may_lie_unread(engine, now) or self._loop is None:
+            return 0
+        if asyncio.run_coroutine_threadsafe(self._payments_ready(), self._loop).result(_DEPTH_TIMEOUT_S):
+            return 0
+        return operations.fire_timers(engine, now)
+
+    async def _payments_ready(self) -> int:
+        """Count messages that wait in the payment queues."""
+        depths = [await self._publisher.depth(inbound_queue(name)) for name in self._engine.adapters if name.startswith("payments.")]
+        return sum(depth.ready for depth in depths if depth is not None)
 
     async def _offer(self) -> Redrive | None:
         if self._collector is not None:
@@ -168,6 +189,7 @@ class _Process:
 
     async def run(self, stop: asyncio.Event) -> int:
         """Run all parts until `stop`, or until one of them fails."""
+        self._loop = asyncio.get_running_loop()
         tasks = {
             asyncio.create_task(part.run(), name=name)
             for name, part in (

@@ -1,22 +1,33 @@
 """Carrying out commands inside the transaction: who may, has it been answered before, what the domain says, the reply."""
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+from sqlalchemy import Connection
 
 from hub.domain.effects import Cause
 from hub.domain.fold import apply_decision
-from hub.domain.judge import Accepted, Known, NoOp, Rejected, judge, offered
+from hub.domain.judge import Accepted, Judgement, Known, NoOp, Rejected, judge, offered
 from hub.domain.view import view
-from hub.engine import reference_add
+from hub.engine import reference_add, rows
 from hub.engine.deliveries import COMMANDS_KEY, Outcome, Reply
 from hub.engine.order_document import order_document
-from hub.engine.order_state import OrderState, instant_text
+from hub.engine.order_state import OrderState, instant_text, message_id_of
 from hub.engine.prepare import Prepared
 from hub.engine.roles import authenticated_user, may_command
-from schemas.commands import AddReference, Command, legible_envelope, payload_hash
+from schemas.commands import (
+    AddReference,
+    Command,
+    ResendNotice,
+    ResolveException,
+    SetAddress,
+    legible_envelope,
+    parse_command,
+    payload_hash,
+)
 
 if TYPE_CHECKING:
     from hub.engine.transaction import UnitOfWork
@@ -27,7 +38,8 @@ _REPLY_QUEUES: Final = ("amq.rabbitmq.reply-to.", "reply.")
 def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outcome:
     """Judge one command and apply its decision. Accepted and no_op answers are final; a rejected command is judged anew."""
     envelope = command.envelope
-    state = work.orders.get(command.target) if command.target is not None else None
+    target = target_of(work.connection, command)
+    state = work.orders.get(target) if target is not None else None
     user = authenticated_user(prepared.delivery, work.preparer.settings)
     refusal = may_command(user, command.name, envelope.actor, work.preparer.settings)
     if refusal is not None:
@@ -40,10 +52,12 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
         body = {**orjson.loads(answered[1]), "id": envelope.id}
         return Outcome("duplicate", f"{command.name} answered before", reply=_reply(prepared, body))
     if state is None:
-        return _rejected(work, prepared, command, None, "order_not_found", f"no order {command.target}")
+        if isinstance(command.data, ResolveException):
+            return _rejected(work, prepared, command, None, "exception_not_found", "no such exception is open")
+        return _rejected(work, prepared, command, None, "order_not_found", f"no order {target}")
     if command.name == "order.get":
         work.flush()
-        body = _body(command, "accepted", state, prepared.at, result=order_document(work.connection, state.number) or {})
+        body = _body(command, "accepted", state, prepared.at, result=_document(work, state, prepared.at))
         return Outcome("replied", command.name, (state.number,), _reply(prepared, body))
     if envelope.expected_version is not None and envelope.expected_version != state.version:
         message = f"expected version {envelope.expected_version}, the order is at {state.version}"
@@ -65,7 +79,8 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
         now=prepared.at,
         command_id=envelope.id,
         actor=envelope.actor or user.name or "unknown",
-        known=Known(done=state.done),
+        shop=work.preparer.shop,
+        known=_known(work, state, command),
     )
     match verdict:
         case Rejected(code=code, message=message):
@@ -73,22 +88,86 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
         case NoOp(message=message, result=result):
             body = _body(command, "no_op", state, prepared.at, message=message, result=dict(result))
         case Accepted():
-            _apply(work, prepared, command, state, verdict, user.name)
+            _apply(work, prepared.at, command, state, verdict, user.name)
             body = _body(command, "accepted", state, prepared.at, message=verdict.message, result=dict(verdict.result))
     _remember(work, prepared, command, payload, body)
     return Outcome("replied", f"{command.name} {body['outcome']}", (state.number,), _reply(prepared, body))
 
 
-def _apply(work: "UnitOfWork", prepared: Prepared, command: Command, state: OrderState, verdict: Accepted, user: str | None) -> None:
+def target_of(connection: Connection, command: Command) -> str | None:
+    """Name the order a command is about; exception.resolve names it by the exception."""
+    if isinstance(command.data, ResolveException):
+        found = rows.exception_of(connection, command.data.exception)
+        if found is None or command.envelope.order not in (None, found[0]):
+            return None
+        return found[0]
+    return command.target
+
+
+def _known(work: "UnitOfWork", state: OrderState, command: Command) -> Known:
+    """Gather what the order's rows say and its ledger does not, as far as this command asks for it."""
+    known = Known(done=state.done)
+    match command.data:
+        case ResolveException(exception=exception):
+            found = rows.exception_of(work.connection, exception)
+            return replace(known, exception=None if found is None else found[1:])
+        case SetAddress() | ResendNotice():
+            work.flush()
+            version, erased = rows.read_personal(work.connection, state.number)
+            return replace(known, address_version=version, customer_erased=erased)
+        case _:
+            return known
+
+
+def carry_out_policies(work: "UnitOfWork", at: datetime) -> None:
+    """Carry out what the hub orders itself to do, at once and in the same transaction; what is refused is no longer needed."""
+    while work.policies:
+        state, order = work.policies.pop(0)
+        command_id = policy_command_id(state, order.command)
+        document = {"id": command_id, "command": order.command, "order": state.number, "data": dict(order.data)}
+        command = parse_command(document)
+        give_policy_command(work, state, command, order.actor, at)
+
+
+def policy_command_id(state: OrderState, name: str) -> str:
+    """Give the id of a command of the hub's own: the same if the transaction is tried again."""
+    return message_id_of(f"policy:{state.number}:{state.version}:{name}")
+
+
+def give_policy_command(work: "UnitOfWork", state: OrderState, command: Command, actor: str, at: datetime) -> Judgement:
+    """Judge a command of the hub's own and apply it; there is nobody to answer."""
+    assert state.view is not None
+    verdict = judge(
+        state.ledger,
+        state.view,
+        command,
+        now=at,
+        command_id=command.envelope.id,
+        actor=actor,
+        shop=work.preparer.shop,
+        known=_known(work, state, command),
+    )
+    if isinstance(verdict, Accepted):
+        _apply(work, at, command, state, verdict, None)
+    return verdict
+
+
+def _document(work: "UnitOfWork", state: OrderState, at: datetime) -> dict[str, Any]:
+    assert state.view is not None
+    document = order_document(work.connection, state.number) or {}
+    return {**document, "allowed_actions": list(offered(state.view, state.done, at, work.preparer.shop))}
+
+
+def _apply(work: "UnitOfWork", at: datetime, command: Command, state: OrderState, verdict: Accepted, user: str | None) -> None:
     before, decision = state.view, verdict.decision
     apply_decision(state.ledger, decision)
     changed = state.refresh()
-    position = state.advance(prepared.at)
+    position = state.advance(at)
     events = []
     if changed or decision.entries:  # a comment or a notice sent again is in no ledger, and is published all the same
         state.view = view(state.ledger)
-        cause = Cause(command.name, COMMANDS_KEY, command.envelope.id, prepared.at, decision.actor, decision, verdict.texts)
-        events = work.publish(state, before, state.view, cause, prepared.at)
+        cause = Cause(command.name, COMMANDS_KEY, command.envelope.id, at, decision.actor, decision, verdict.texts)
+        events = work.publish(state, before, state.view, cause, at)
     document = decision.model_dump(mode="json", exclude_none=True)
     work.log(
         state,
@@ -97,13 +176,14 @@ def _apply(work: "UnitOfWork", prepared: Prepared, command: Command, state: Orde
         source=COMMANDS_KEY,
         source_event_id=command.envelope.id,
         entry_key=hashlib.sha256(f"{COMMANDS_KEY}:{command.key}".encode()).hexdigest()[:32],
-        occurred_at=prepared.at,
-        at=prepared.at,
+        occurred_at=at,
+        at=at,
         body=orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode(),
         events=events,
         actor=decision.actor,
         authenticated_actor=user,
     )
+    carry_out_policies(work, at)
 
 
 def _remember(work: "UnitOfWork", prepared: Prepared, command: Command, payload: str, body: dict[str, Any]) -> None:
@@ -145,7 +225,7 @@ def _body(
     return {
         "id": command.envelope.id,
         "command": command.name,
-        "order": command.envelope.order,
+        "order": state.number if state is not None else command.target,
         "outcome": outcome,
         "code": code,
         "message": message,

@@ -16,6 +16,8 @@ import structlog
 from adapters.contract import Adapter
 from hub import faults
 from hub.config import Settings
+from hub.domain.judgement import Shop
+from hub.engine.bank_days import BankDays
 from hub.engine.dead_letters import dead_letter_row, insert_dead_letters
 from hub.engine.deliveries import COMMANDS_KEY, Delivery, Outcome
 from hub.engine.prepare import Death, Prepared, Preparer
@@ -39,7 +41,8 @@ class Engine:
         self.settings: Final = settings
         self.clock: Final = clock
         accounts = {adapter.provider: settings.secrets(adapter.provider).accounts for adapter in adapters.values()}
-        self.preparer: Final = Preparer(adapters, settings, Scopes(accounts), settings.order_rules())
+        shop = Shop(frozenset(settings.carriers), BankDays(settings.timezone))
+        self.preparer: Final = Preparer(adapters, settings, Scopes(accounts), settings.order_rules(), shop)
 
     def process(self, batch: Sequence[Delivery]) -> list[Outcome]:
         """Apply a batch; each delivery gets an outcome, in order. Raises: StoreUnavailable, with nothing committed."""

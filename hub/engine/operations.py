@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
@@ -10,17 +10,21 @@ from sqlalchemy import Connection, select, text, update
 from sqlalchemy.engine import RowMapping
 
 from adapters.contract import RawDelivery
-from hub.engine import rows
+from hub.domain.view import expire_at
+from hub.engine import commands, rows
 from hub.engine.dead_letters import insert_dead_letters, orphan_letter
 from hub.engine.deliveries import COMMANDS_KEY, Delivery, Outcome
 from hub.engine.engine import Engine, brief
-from hub.engine.order_state import OutboxRow
+from hub.engine.order_state import OrderState, OutboxRow
 from hub.engine.transaction import UnitOfWork
 from hub.errors import StoreUnavailable
 from hub.store import bulk
 from hub.store.failures import Failure, classify
 from hub.store.tables import dead_letters
+from schemas.commands import parse_command
 
+EXPIRE_POLICY: Final = "policy:expire"
+_WORKER_SILENCE: Final = timedelta(minutes=2)
 _LOCK: Final = " FOR UPDATE OF p SKIP LOCKED"
 
 
@@ -155,6 +159,55 @@ def expire_parked(engine: Engine, now: datetime, *, limit: int = 500) -> int:
         insert_dead_letters(connection, [orphan_letter(row, now) for row in found])
         rows.delete_parked(connection, [row["id"] for row in found])
     return len(found)
+
+
+def money_may_lie_unread(engine: Engine, now: datetime) -> bool:
+    """Tell whether a worker has a batch in hand or is in pause, or a read from a provider is open: then nothing is given up yet."""
+    with engine.database.read() as connection:
+        alive = bulk.plain(connection, now - _WORKER_SILENCE)
+        busy = "SELECT 1 FROM workers WHERE state <> 'idle' AND seen_at > :alive LIMIT 1"
+        fetching = "SELECT 1 FROM outbound_requests WHERE action = 'fetch' AND state IN ('queued', 'started') LIMIT 1"
+        return (
+            connection.execute(text(busy), {"alive": alive}).first() is not None or connection.execute(text(fetching)).first() is not None
+        )
+
+
+def timers_due(engine: Engine, now: datetime) -> bool:
+    """Tell whether any timer is due."""
+    with engine.database.read() as connection:
+        statement = text("SELECT 1 FROM timers WHERE due_at <= :now LIMIT 1")
+        return connection.execute(statement, {"now": bulk.plain(connection, now)}).first() is not None
+
+
+def fire_timers(engine: Engine, now: datetime, *, limit: int = 200) -> int:
+    """Give the orders up whose order.expire is due, as policy:expire; returns how many timers were settled.
+
+    One order, one transaction, in the lock order of everyone: the order, then its timer. An order that somebody else holds is
+    left for the next time. Whether the payment queues have been read is the caller's business (rules.md, Orders).
+    """
+    with engine.database.read() as connection:
+        statement = text("SELECT order_number FROM timers WHERE kind = 'order.expire' AND due_at <= :now ORDER BY due_at LIMIT :limit")
+        due = [row[0] for row in connection.execute(statement, {"now": bulk.plain(connection, now), "limit": limit})]
+    return sum(_expire(engine, number, now) for number in due)
+
+
+def _expire(engine: Engine, number: str, now: datetime) -> int:
+    with engine.database.begin() as connection:
+        found = rows.lock_orders(connection, [number], skip_locked=True)
+        still = "SELECT 1 FROM timers WHERE kind = 'order.expire' AND order_number = :number AND due_at <= :now"
+        parameters = {"number": number, "now": bulk.plain(connection, now)}
+        if number not in found or connection.execute(text(still), parameters).first() is None:
+            return 0
+        connection.execute(text("DELETE FROM timers WHERE kind = 'order.expire' AND order_number = :number"), {"number": number})
+        work = UnitOfWork(connection, engine.preparer)
+        state = work.orders[number] = OrderState.opened(found[number])
+        document = {"id": commands.policy_command_id(state, "order.expire"), "command": "order.expire", "order": number}
+        commands.give_policy_command(work, state, parse_command(document), EXPIRE_POLICY, now)
+        work.flush()
+        again = None if state.view is None else expire_at(state.view, engine.preparer.shop.calendar, now)
+        if again is not None and again > now:  # in review: it is looked at again each hour
+            rows.write_timers(connection, [{"order_number": number, "kind": "order.expire", "due_at": again}], [])
+    return 1
 
 
 def outcome_counts(outcomes: Sequence[Outcome]) -> dict[str, int]:

@@ -63,7 +63,7 @@ def order_document(connection: Connection, number: str) -> dict[str, Any] | None
         "remaining_cents": now.remaining_cents,
         "attention": list(now.attention),
         "allowed_actions": list(now.allowed_actions),
-        "items": _items(connection, number),
+        "items": _items(connection, number, now),
         "payments": _payments(connection, number, now),
         "invoices": [
             {**_pick(one, ("number", "total_cents", "created_at", "email_sent")), "captures": orjson.loads(one["captures"])}
@@ -117,9 +117,18 @@ def exception_document(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _items(connection: Connection, number: str) -> list[dict[str, Any]]:
+def _items(connection: Connection, number: str, now: View) -> list[dict[str, Any]]:
     names = ("sku", "name", "quantity", "unit_price_cents", "virtual")
-    return [{**_pick(one, names), "virtual": bool(one["virtual"])} for one in _rows(connection, order_items, number, "line")]
+    return [
+        {
+            **_pick(one, names),
+            "virtual": bool(one["virtual"]),
+            "shipped": line.shipped,
+            "refunded": line.refunded,
+            "canceled": line.canceled,
+        }
+        for one, line in zip(_rows(connection, order_items, number, "line"), now.lines, strict=True)
+    ]
 
 
 def _payments(connection: Connection, number: str, now: View) -> list[dict[str, Any]]:
@@ -156,19 +165,16 @@ def _references(attempt: AttemptView, held: Sequence[Mapping[str, Any]]) -> list
 
 
 def _shipments(connection: Connection, number: str) -> list[dict[str, Any]]:
-    found = _rows(connection, shipments, number, "created_at", "id")
     tracks: dict[str, list[dict[str, Any]]] = {}
-    if found:
-        statement = select(shipment_tracks).where(shipment_tracks.c.shipment_id.in_([one["id"] for one in found]))
-        for track in connection.execute(statement).mappings():
-            tracks.setdefault(track["shipment_id"], []).append(_pick(track, ("number", "carrier", "title", "url")))
+    for track in _rows(connection, shipment_tracks, number, "number"):
+        tracks.setdefault(track["shipment_id"], []).append(_pick(track, ("number", "carrier", "title", "url")))
     return [
         {
             **_pick(one, ("id", "carrier", "state", "created_at", "updated_at")),
-            "items": orjson.loads(one["items"]),
+            "items": [{"sku": sku, "quantity": quantity} for sku, quantity in orjson.loads(one["items"])],
             "tracks": tracks.get(one["id"], []),
         }
-        for one in found
+        for one in _rows(connection, shipments, number, "created_at", "id")
     ]
 
 

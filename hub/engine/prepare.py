@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from adapters.contract import Adapter, Facts, Fetch, Ignored, PayloadMalformed, SignatureInvalid
 from hub.config import Settings
+from hub.domain.judgement import Shop
 from hub.engine.deliveries import COMMANDS_KEY, Delivery
 from hub.engine.personal import content_hash, without_personal_data
 from hub.engine.references import Lookup, ReferenceKey, Scopes, claims_of, lookup_of
@@ -104,6 +105,7 @@ class Preparer:
     settings: Settings
     scopes: Scopes
     rules: OrderRules
+    shop: Shop
 
     def prepare(self, delivery: Delivery, now: datetime) -> Prepared:
         """Verify and translate one delivery. Never raises: an adapter's bug is the dead letter `adapter_error`."""

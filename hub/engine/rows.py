@@ -1,14 +1,15 @@
 """Reading and writing the rows of one transaction: every statement of the hot path, each over many rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Table, delete, select, text
 
-from hub.domain.view import View
+from hub.domain.judgement import AddressText, TrackText
+from hub.domain.view import FiscalDocumentView, RefundView, ShipmentView, TransactionView, View
 from hub.engine.references import ReferenceKey
 from hub.store import bulk, tables
 
@@ -158,13 +159,13 @@ def read_parked(connection: Connection, keys: Iterable[ReferenceKey]) -> list[Pa
 _ORDER_COLUMNS = "number, ledger, done, version, sequence, status_sequence, customer_id, historical, fold_version"
 
 
-def lock_orders(connection: Connection, numbers: Iterable[str]) -> dict[str, OrderRow]:
-    """Lock and read orders, sorted by number."""
+def lock_orders(connection: Connection, numbers: Iterable[str], *, skip_locked: bool = False) -> dict[str, OrderRow]:
+    """Lock and read orders, sorted by number. `skip_locked`: leave out what another transaction holds."""
     wanted = sorted(numbers)
     if not wanted:
         return {}
     source, parameters = bulk.keys(connection, number=wanted)
-    lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
+    lock = (" FOR UPDATE SKIP LOCKED" if skip_locked else " FOR UPDATE") if connection.dialect.name == "postgresql" else ""
     statement = text(f"SELECT {_ORDER_COLUMNS} FROM orders WHERE number IN (SELECT number FROM {source}) ORDER BY number{lock}")
     return {
         row[0]: OrderRow(row[0], row[1], row[2], row[3], row[4], row[5], row[6], bool(row[7]), row[8])
@@ -243,52 +244,170 @@ def write_exceptions(connection: Connection, opened: Sequence[Mapping[str, Any]]
         connection.execute(text(statement), {name: bulk.plain(connection, value) for name, value in row.items()})
 
 
-def write_documents(connection: Connection, orders: Sequence[tuple[str, datetime, View | None, View]]) -> None:
-    """Write what changed among the transactions and refunds of orders: (number, at, view at the start, view now)."""
-    transactions: list[dict[str, Any]] = []
-    refunds: list[dict[str, Any]] = []
-    gone: list[tuple[str, str]] = []
-    for number, at, first, now in orders:
-        known = set(first.transactions) if first is not None else set()
-        transactions.extend(
-            {
-                "order_number": number,
-                "key": one.key,
-                "kind": one.kind,
-                "payment": one.payment,
-                "parent": one.parent,
-                "provider": one.provider,
-                "method": one.method,
-                "amount_cents": one.amount_cents,
-                "closed": one.closed,
-                "occurred_at": one.at,
-            }
-            for one in now.transactions
-            if one not in known
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An order whose documents may have changed: its view at the start of the transaction, and now."""
+
+    number: str
+    at: datetime
+    first: View | None
+    now: View
+
+
+def write_documents(connection: Connection, changed: Sequence[Changed]) -> None:
+    """Write what changed among the transactions, refunds, shipments and tax papers of orders; each has a table of its own."""
+    _write(connection, tables.transactions, [(one, "transactions", _transaction) for one in changed], keep=("occurred_at",), key="key")
+    _write(connection, tables.refunds, [(one, "refunds", _refund) for one in changed], keep=("created_at",))
+    _write(connection, tables.shipments, [(one, "shipments", _shipment) for one in changed], keep=("created_at",))
+    _write(connection, tables.fiscal_documents, [(one, "fiscal_documents", _paper) for one in changed])
+    _write_tracks(connection, changed)
+
+
+def _write(
+    connection: Connection,
+    table: Table,
+    parts: Sequence[tuple[Changed, str, Callable[[Any], dict[str, Any]]]],
+    *,
+    keep: Sequence[str] = (),
+    key: str = "id",
+) -> None:
+    written: list[dict[str, Any]] = []
+    for one, name, row_of in parts:
+        before = () if one.first is None else getattr(one.first, name)
+        after = getattr(one.now, name)
+        if before == after:
+            continue
+        stamp = {"updated_at": one.at} if "updated_at" in table.c else {}
+        written.extend({"order_number": one.number, **row_of(item), **stamp} for item in after if item not in before)
+        kept = {getattr(item, key) for item in after}
+        # A total gives way once its parts are known by their ids; a parcel's name to that of an earlier record.
+        for gone in [getattr(item, key) for item in before if getattr(item, key) not in kept]:
+            connection.execute(delete(table).where(table.c.order_number == one.number, table.c[key] == gone))
+    bulk.upsert(connection, table, written, keep=keep)
+
+
+def _transaction(one: TransactionView) -> dict[str, Any]:
+    return {
+        "key": one.key,
+        "kind": one.kind,
+        "payment": one.payment,
+        "parent": one.parent,
+        "provider": one.provider,
+        "method": one.method,
+        "amount_cents": one.amount_cents,
+        "closed": one.closed,
+        "occurred_at": one.at,
+    }
+
+
+def _refund(one: RefundView) -> dict[str, Any]:
+    detail = {
+        "parts": [[part.payment, part.amount_cents] for part in one.parts],
+        "lines": [[line.sku, line.quantity, line.back_to_stock] for line in one.lines],
+        "shipping_cents": one.shipping_cents,
+        "extra_cents": one.extra_cents,
+        "fee_cents": one.fee_cents,
+    }
+    return {
+        "id": one.id,
+        "payment": one.payment,
+        "state": one.state,
+        "amount_cents": one.amount_cents,
+        "mode": one.mode,
+        "method": one.method,
+        "detail": orjson.dumps({name: value for name, value in detail.items() if value}).decode(),
+        "created_at": one.at,
+    }
+
+
+def _shipment(one: ShipmentView) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "carrier": one.carrier,
+        "state": one.state,
+        "items": orjson.dumps([list(item) for item in one.items]).decode(),
+        "shipped_at": one.shipped_at,
+        "created_at": one.created_at,
+    }
+
+
+def _paper(one: FiscalDocumentView) -> dict[str, Any]:
+    names = ("id", "access_key", "number", "series", "state", "evidence", "total_cents", "issued_at")
+    return {name: getattr(one, name) for name in names}
+
+
+def _write_tracks(connection: Connection, changed: Sequence[Changed]) -> None:
+    written: list[dict[str, Any]] = []
+    table = tables.shipment_tracks
+    for one in changed:
+        before = {} if one.first is None else _tracks(one.first)
+        after = _tracks(one.now)
+        if before == after:
+            continue
+        written.extend(
+            {"order_number": one.number, "number": number, "shipment_id": shipment, "carrier": carrier}
+            for number, (shipment, carrier) in after.items()
+            if before.get(number) != (shipment, carrier)
         )
-        known_refunds = set(first.refunds) if first is not None else set()
-        # A total without parts gives way once the parts are known by their ids.
-        kept = {one.id for one in now.refunds}
-        gone.extend((number, one.id) for one in known_refunds if one.id not in kept)
-        refunds.extend(
-            {
-                "order_number": number,
-                "id": one.id,
-                "payment": one.payment,
-                "state": one.state,
-                "amount_cents": one.amount_cents,
-                "mode": one.mode,
-                "method": one.method,
-                "created_at": one.at,
-                "updated_at": at,
-            }
-            for one in now.refunds
-            if one not in known_refunds
+        for gone in before.keys() - after.keys():
+            connection.execute(delete(table).where(table.c.order_number == one.number, table.c.number == gone))
+    bulk.upsert(connection, table, written)
+
+
+def _tracks(now: View) -> dict[str, tuple[str, str | None]]:
+    return {track.number: (shipment.id, track.carrier) for shipment in now.shipments for track in shipment.tracks}
+
+
+def write_track_texts(connection: Connection, texts: Sequence[tuple[str, TrackText]]) -> None:
+    """Write titles and addresses beside tracking numbers; what a later telling leaves out stays."""
+    statement = text(
+        "UPDATE shipment_tracks SET title = coalesce(:title, title), url = coalesce(:url, url) "
+        "WHERE order_number = :order AND number = :number"
+    )
+    for number, one in texts:
+        if one.title is not None or one.url is not None:
+            connection.execute(statement, {"order": number, "number": one.number, "title": one.title, "url": one.url})
+
+
+def read_personal(connection: Connection, number: str) -> tuple[int, bool]:
+    """Read the version of an order's personal data, and whether it was erased."""
+    statement = text("SELECT version, erased_at FROM order_personal WHERE order_number = :number")
+    row = connection.execute(statement, {"number": number}).first()
+    return (1, False) if row is None else (row[0], row[1] is not None)
+
+
+def write_address(connection: Connection, number: str, change: AddressText, at: datetime) -> None:
+    """Replace an address; the old one goes into the history, which is erased with the person."""
+    table = tables.order_personal
+    column = f"{change.type}_address"
+    row = connection.execute(select(table.c[column], table.c.history).where(table.c.order_number == number)).first()
+    history = orjson.loads(row[1]) if row is not None else []
+    if row is not None and row[0] is not None:
+        history.append({"type": change.type, "address": orjson.loads(row[0]), "until": at.isoformat(), "version": change.version - 1})
+    values = {
+        "order_number": number,
+        column: orjson.dumps(dict(change.address)).decode(),
+        "history": orjson.dumps(history).decode(),
+        "version": change.version,
+    }
+    bulk.upsert(connection, table, [values])
+
+
+def write_timers(connection: Connection, rows: Sequence[Mapping[str, Any]], gone: Sequence[str]) -> None:
+    """Set or take back the timers of orders, one order.expire each."""
+    bulk.insert(connection, tables.timers, rows, suffix="ON CONFLICT (order_number, kind) DO UPDATE SET due_at = excluded.due_at")
+    if gone:
+        source, parameters = bulk.keys(connection, number=sorted(gone))
+        connection.execute(
+            text(f"DELETE FROM timers WHERE kind = 'order.expire' AND order_number IN (SELECT number FROM {source})"), parameters
         )
-    for number, refund_id in gone:
-        connection.execute(text("DELETE FROM refunds WHERE order_number = :number AND id = :id"), {"number": number, "id": refund_id})
-    bulk.upsert(connection, tables.transactions, transactions, keep=("occurred_at",))
-    bulk.upsert(connection, tables.refunds, refunds, keep=("created_at",))
+
+
+def exception_of(connection: Connection, row_id: int) -> tuple[str, str, str] | None:
+    """Find an open exception by its row: (order, kind, key)."""
+    statement = text("SELECT order_number, kind, key FROM exceptions WHERE id = :id AND resolved_at IS NULL")
+    row = connection.execute(statement, {"id": row_id}).first()
+    return None if row is None else (row[0], row[1], row[2])
 
 
 def open_conflicts(connection: Connection, keys: Iterable[str]) -> list[tuple[str, str]]:

@@ -15,10 +15,11 @@ import orjson
 from sqlalchemy import Connection
 
 from hub import faults
-from hub.domain.effects import Cause, EventDraft, effects
+from hub.domain.effects import Cause, Effects, EventDraft, PolicyCommand, effects
 from hub.domain.fold import apply_fact
+from hub.domain.judgement import AddressText, TrackText
 from hub.domain.ledger import FOLD_VERSION
-from hub.domain.view import View, view
+from hub.domain.view import View, expire_at, view
 from hub.engine import commands, reference_add, rows
 from hub.engine.dead_letters import dead_letter_row, insert_dead_letters
 from hub.engine.deliveries import COMMANDS_KEY, Outcome, OutcomeKind
@@ -63,6 +64,9 @@ class _Pending:
     replies: list[dict[str, Any]] = field(default_factory=list)
     fetches: list[dict[str, Any]] = field(default_factory=list)
     released: list[int] = field(default_factory=list)
+    comments: list[dict[str, Any]] = field(default_factory=list)
+    addresses: list[tuple[str, AddressText, datetime]] = field(default_factory=list)
+    tracks: list[tuple[str, TrackText]] = field(default_factory=list)
 
 
 class UnitOfWork:
@@ -75,6 +79,7 @@ class UnitOfWork:
         self.references: Final[dict[ReferenceKey, ReferenceRow]] = {}
         self.pending = _Pending()
         self.published: Final[list[OutboxRow]] = []
+        self.policies: Final[list[tuple[OrderState, PolicyCommand]]] = []
         self._bypass_inbox: Final = bypass_inbox
         self._redriven: Final = redriven
         self._waiting: Final[dict[str, _Waiting]] = {}
@@ -178,7 +183,7 @@ class UnitOfWork:
         for row in self.references.values():
             numbers.update(row.claims)
         for prepared in batch:
-            if prepared.command is not None and (number := prepared.command.target) is not None:
+            if prepared.command is not None and (number := commands.target_of(self.connection, prepared.command)) is not None:
                 numbers.add(number)
             numbers.update(item.placed.number for item in prepared.facts if item.placed is not None)
         for number, row_found in rows.lock_orders(self.connection, numbers).items():
@@ -349,6 +354,7 @@ class UnitOfWork:
             events=events,
             raw_sha256=raw_sha256,
         )
+        commands.carry_out_policies(self, at)
         for key in item.lookup.teaches:
             row = self.references[key]
             if row.order is None and not row.claims:
@@ -394,7 +400,32 @@ class UnitOfWork:
                 }
             )
         self._exception_rows(state, before, after, at)
+        self._text_rows(state, result, after, cause, at)
+        for order in result.commands:
+            self.policies.append((state, order))
         return events
+
+    def _text_rows(self, state: OrderState, result: Effects, after: View, cause: Cause, at: datetime) -> None:
+        """Keep what is in no ledger, since it may name a person."""
+        self.pending.tracks.extend((state.number, track) for track in result.tracks)
+        if result.address is not None:
+            self.pending.addresses.append((state.number, result.address, at))
+        comment = result.comment
+        if comment is not None:
+            document = None if comment.kind is None else orjson.dumps({"kind": comment.kind, "id": comment.document}).decode()
+            self.pending.comments.append(
+                {
+                    "order_number": state.number,
+                    "position": state.version,
+                    "text": comment.text,
+                    "document": document,
+                    "status": after.status,
+                    "actor": cause.actor,
+                    "notified": comment.notified,
+                    "visible": comment.visible,
+                    "created_at": at,
+                }
+            )
 
     def log(
         self,
@@ -577,6 +608,10 @@ class UnitOfWork:
         self._flush_orders()
         bulk.insert(connection, tables.order_log, pending.log)
         _flush_placements(connection, pending)
+        for number, change, at in pending.addresses:
+            rows.write_address(connection, number, change, at)
+        bulk.insert(connection, tables.comments, pending.comments)
+        rows.write_track_texts(connection, pending.tracks)
         rows.write_references(connection, {key: row for key, row in self.references.items() if row.changed})
         for row in self.references.values():
             row.changed = False
@@ -604,7 +639,9 @@ class UnitOfWork:
         replaced: list[dict[str, Any]] = []
         opened: list[dict[str, Any]] = []
         touched: list[dict[str, Any]] = []
-        documents: list[tuple[str, datetime, View | None, View]] = []
+        documents: list[rows.Changed] = []
+        timers: list[dict[str, Any]] = []
+        unset: list[str] = []
         for number in sorted(self.orders):
             state = self.orders[number]
             if not state.dirty or state.view is None or state.updated_at is None:
@@ -618,7 +655,8 @@ class UnitOfWork:
                     replaced.append({"number": number, **state.placed})
             opened.extend(state.exceptions)
             touched.extend(state.resolved)
-            documents.append((number, state.updated_at, state.first_view, state.view))
+            documents.append(rows.Changed(number, state.updated_at, state.first_view, state.view))
+            self._timer(state, state.view, timers, unset)
             state.first_view = state.view
             state.exceptions, state.resolved, state.placed = [], [], {}
             state.exists, state.dirty = True, False
@@ -627,6 +665,20 @@ class UnitOfWork:
         bulk.update(self.connection, tables.orders, "number", replaced)
         rows.write_exceptions(self.connection, opened, touched)
         rows.write_documents(self.connection, documents)
+        rows.write_timers(self.connection, timers, unset)
+
+    def _timer(self, state: OrderState, now: View, timers: list[dict[str, Any]], unset: list[str]) -> None:
+        """Date the order.expire of an order that waits for its first money, or take it back."""
+        calendar = self.preparer.shop.calendar
+        before = None if state.first_view is None else expire_at(state.first_view, calendar)
+        due = expire_at(now, calendar)
+        if due == before:
+            return
+        if due is None:
+            unset.append(state.number)
+            return
+        settled = due + timedelta(seconds=now.rules.expire_settle_s)
+        timers.append({"order_number": state.number, "kind": "order.expire", "due_at": settled})
 
     def _flush_outbox(self, outbox: Sequence[OutboxRow]) -> None:
         emails = rows.read_emails(self.connection, {row.order for row in outbox if row.wants_recipient and row.order is not None})

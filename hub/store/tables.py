@@ -136,6 +136,7 @@ order_personal: Final = Table(
     Column("billing_address", Text, comment="JSON"),
     Column("shipping_address", Text, comment="JSON"),
     Column("version", Integer, nullable=False, server_default="1"),
+    Column("history", Text, nullable=False, server_default="[]", comment="JSON: addresses that were replaced, with version and time"),
     Column("search", Text, nullable=False, server_default="", comment="names and e-mail, accents and case folded"),
     Column("erased_at", UtcInstant),
     Index("ix_order_personal_email", "email"),
@@ -162,6 +163,12 @@ order_log: Final = Table(
     UniqueConstraint("order_number", "position"),
     UniqueConstraint("order_number", "entry_key"),
     Index("ix_order_log_source_event_id", "source_event_id"),
+    Index(
+        "ix_order_log_unknown",
+        "kind",
+        postgresql_where=text("kind IN ('payment.unknown', 'shipment.unknown', 'fiscal.unknown')"),
+        sqlite_where=text("kind IN ('payment.unknown', 'shipment.unknown', 'fiscal.unknown')"),
+    ),
 )
 
 order_references: Final = Table(
@@ -362,22 +369,23 @@ invoices: Final = Table(
 shipments: Final = Table(
     "shipments",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("order_number", Text, nullable=False),
+    Column("order_number", Text, primary_key=True),
+    Column("id", Text, primary_key=True, comment="the order's own: not unique among orders"),
     Column("carrier", Text),
     Column("state", Text, nullable=False),
-    Column("items", Text, nullable=False, server_default="[]"),
+    Column("items", Text, nullable=False, server_default="[]", comment="JSON [[sku, quantity], ...]"),
+    Column("shipped_at", UtcInstant),
     Column("created_at", UtcInstant, nullable=False),
     Column("updated_at", UtcInstant, nullable=False),
-    Index("ix_shipments_order_number", "order_number"),
 )
 
 shipment_tracks: Final = Table(
     "shipment_tracks",
     metadata,
-    Column("shipment_id", Text, ForeignKey("shipments.id"), primary_key=True),
+    Column("order_number", Text, primary_key=True),
     Column("number", Text, primary_key=True),
-    Column("carrier", Text, primary_key=True),
+    Column("shipment_id", Text, nullable=False),
+    Column("carrier", Text),
     Column("title", Text),
     Column("url", Text),
     Index("ix_shipment_tracks_number", "number"),
@@ -416,8 +424,8 @@ transactions: Final = Table(
 fiscal_documents: Final = Table(
     "fiscal_documents",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("order_number", Text, nullable=False),
+    Column("order_number", Text, primary_key=True),
+    Column("id", Text, primary_key=True, comment="the order's own: not unique among orders"),
     Column("access_key", Text),
     Column("number", Text),
     Column("series", Text),
@@ -426,7 +434,6 @@ fiscal_documents: Final = Table(
     Column("total_cents", BigInteger),
     Column("issued_at", UtcInstant),
     Column("updated_at", UtcInstant, nullable=False),
-    Index("ix_fiscal_documents_order_number", "order_number"),
     Index("ix_fiscal_documents_access_key", "access_key"),
 )
 

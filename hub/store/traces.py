@@ -24,7 +24,6 @@ from hub.store.tables import (
     parked_references,
     raw_messages,
     shipment_tracks,
-    shipments,
 )
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -57,7 +56,7 @@ def find(connection: Connection, word: str) -> Found:
     found.add(_column(connection, select(order_log.c.order_number).where(order_log.c.source_event_id == word).distinct()), "event id")
     found.add(_column(connection, select(invoices.c.order_number).where(invoices.c.number == word)), "invoice")
     found.add(_column(connection, select(fiscal_documents.c.order_number).where(fiscal_documents.c.access_key == word)), "access_key")
-    tracked = select(shipments.c.order_number).join(shipment_tracks, shipment_tracks.c.shipment_id == shipments.c.id)
+    tracked = select(shipment_tracks.c.order_number)
     found.add(_column(connection, tracked.where(shipment_tracks.c.number == word)), "tracking")
     found.add(_column(connection, select(orders.c.number).where(orders.c.customer_id == word).limit(_MANY)), "customer id")
     if "@" in word:

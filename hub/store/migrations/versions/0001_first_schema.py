@@ -94,8 +94,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "fiscal_documents",
-        sa.Column("id", sa.Text(), nullable=False),
         sa.Column("order_number", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False, comment="the order's own: not unique among orders"),
         sa.Column("access_key", sa.Text(), nullable=True),
         sa.Column("number", sa.Text(), nullable=True),
         sa.Column("series", sa.Text(), nullable=True),
@@ -104,10 +104,9 @@ def upgrade() -> None:
         sa.Column("total_cents", sa.BigInteger(), nullable=True),
         sa.Column("issued_at", UtcInstant(), nullable=True),
         sa.Column("updated_at", UtcInstant(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_fiscal_documents")),
+        sa.PrimaryKeyConstraint("order_number", "id", name=op.f("pk_fiscal_documents")),
     )
     op.create_index("ix_fiscal_documents_access_key", "fiscal_documents", ["access_key"], unique=False)
-    op.create_index("ix_fiscal_documents_order_number", "fiscal_documents", ["order_number"], unique=False)
     op.create_table(
         "inbox",
         sa.Column("source", sa.Text(), nullable=False),
@@ -172,6 +171,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("order_number", "position", name=op.f("uq_order_log_order_number_position")),
     )
     op.create_index("ix_order_log_source_event_id", "order_log", ["source_event_id"], unique=False)
+    op.create_index(
+        "ix_order_log_unknown",
+        "order_log",
+        ["kind"],
+        unique=False,
+        postgresql_where=sa.text("kind IN ('payment.unknown', 'shipment.unknown', 'fiscal.unknown')"),
+        sqlite_where=sa.text("kind IN ('payment.unknown', 'shipment.unknown', 'fiscal.unknown')"),
+    )
     op.create_table(
         "order_personal",
         sa.Column("order_number", sa.Text(), nullable=False),
@@ -182,6 +189,9 @@ def upgrade() -> None:
         sa.Column("billing_address", sa.Text(), nullable=True, comment="JSON"),
         sa.Column("shipping_address", sa.Text(), nullable=True, comment="JSON"),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "history", sa.Text(), server_default="[]", nullable=False, comment="JSON: addresses that were replaced, with version and time"
+        ),
         sa.Column("search", sa.Text(), server_default="", nullable=False, comment="names and e-mail, accents and case folded"),
         sa.Column("erased_at", UtcInstant(), nullable=True),
         sa.PrimaryKeyConstraint("order_number", name=op.f("pk_order_personal")),
@@ -313,17 +323,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("order_number", "id", name=op.f("pk_refunds")),
     )
     op.create_table(
-        "shipments",
-        sa.Column("id", sa.Text(), nullable=False),
+        "shipment_tracks",
         sa.Column("order_number", sa.Text(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("shipment_id", sa.Text(), nullable=False),
+        sa.Column("carrier", sa.Text(), nullable=True),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("order_number", "number", name=op.f("pk_shipment_tracks")),
+    )
+    op.create_index("ix_shipment_tracks_number", "shipment_tracks", ["number"], unique=False)
+    op.create_table(
+        "shipments",
+        sa.Column("order_number", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False, comment="the order's own: not unique among orders"),
         sa.Column("carrier", sa.Text(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("items", sa.Text(), server_default="[]", nullable=False),
+        sa.Column("items", sa.Text(), server_default="[]", nullable=False, comment="JSON [[sku, quantity], ...]"),
+        sa.Column("shipped_at", UtcInstant(), nullable=True),
         sa.Column("created_at", UtcInstant(), nullable=False),
         sa.Column("updated_at", UtcInstant(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_shipments")),
+        sa.PrimaryKeyConstraint("order_number", "id", name=op.f("pk_shipments")),
     )
-    op.create_index("ix_shipments_order_number", "shipments", ["order_number"], unique=False)
     op.create_table(
         "statuses",
         sa.Column("code", sa.Text(), nullable=False),
@@ -379,14 +400,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("scope", "kind", "value", "parked_id", name=op.f("pk_parked_references")),
     )
     op.create_index("ix_parked_references_parked_id", "parked_references", ["parked_id"], unique=False)
-    op.create_table(
-        "shipment_tracks",
-        sa.Column("shipment_id", sa.Text(), nullable=False),
-        sa.Column("number", sa.Text(), nullable=False),
-        sa.Column("carrier", sa.Text(), nullable=False),
-        sa.Column("title", sa.Text(), nullable=True),
-        sa.Column("url", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["shipment_id"], ["shipments.id"], name=op.f("fk_shipment_tracks_shipment_id")),
-        sa.PrimaryKeyConstraint("shipment_id", "number", "carrier", name=op.f("pk_shipment_tracks")),
-    )
-    op.create_index("ix_shipment_tracks_number", "shipment_tracks", ["number"], unique=False)
