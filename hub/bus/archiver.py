@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import orjson
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.contract import Adapter
@@ -116,16 +116,25 @@ def store_letters(database: Database, rows: Sequence[Mapping[str, Any]]) -> None
     """Write letters in one transaction. Raises: StoreUnavailable, or what SQLAlchemy says about a row that it cannot take."""
     try:
         with database.begin() as connection:
-            # The broker dead-letters at least once: a death that has been settled already is not a new one.
-            dated = [row["dedupe_key"] for row in rows if "death_at" in row["properties"]]
-            found = select(dead_letters.c.dedupe_key).where(dead_letters.c.dedupe_key.in_(dated), dead_letters.c.status != "open")
-            settled = set(connection.execute(found).scalars()) if dated else set()
+            settled = _settled(connection, [row["dedupe_key"] for row in rows if "death_at" in row["properties"]])
             insert_dead_letters(connection, [row for row in rows if row["dedupe_key"] not in settled])
             faults.reach("archiver_before_commit")
     except SQLAlchemyError as error:
         if classify(error) is Failure.DATA:
             raise
         raise StoreUnavailable(f"dead letters: {type(error).__name__}") from error
+
+
+def _settled(connection: Connection, keys: Sequence[str]) -> set[str]:
+    """Which of these deaths are done with: the broker dead-letters at least once, and what was settled is not to be opened again.
+
+    Locked, since one of them may just be offered again.
+    """
+    if not keys:
+        return set()
+    known = select(dead_letters.c.dedupe_key, dead_letters.c.status).where(dead_letters.c.dedupe_key.in_(keys))
+    found = connection.execute(known.order_by(dead_letters.c.id).with_for_update())
+    return {key for key, status in found if status != "open"}
 
 
 _OFFERABLE: Final = (

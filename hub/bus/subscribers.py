@@ -283,6 +283,9 @@ class _QueueConsumer:
         try:
             await self._subscriber.start()
         except ChannelNotFoundEntity:
+            if queue is not None:
+                # It was there before, so aio-pika's channel restores it each time it opens, fails, and never opens again.
+                raise
             if not self.missing:
                 _log.error("queue is missing; run `hub topology apply`", queue=self.source.queue)
             self.missing = True
