@@ -1,7 +1,7 @@
 """The point where an order closed, its money or its units all gone, and money that came later (order-lifecycle 3.2 rule 5)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hub.domain.attempts import SHOP, Attempt, captured_of, charged_back_of, refunded_on
 from hub.domain.ledger import Stamp
@@ -38,8 +38,7 @@ def closing_of(attempts: Sequence[Attempt], sums: Sums, units_gone: Callable[[St
     at_closing: dict[str, int] = {}
     for stamp in sorted(set(_stamps(attempts))):
         captured = {attempt.id: _captured(attempt, stamp) for attempt in attempts}
-        then = replace(
-            sums,
+        then = sums._replace(
             captured_cents=sum(captured.values()),
             refunded_cents=sum(refunded_on(attempt, stamp) for attempt in attempts),
             charged_back_cents=sum(_charged_back(attempt, stamp) for attempt in attempts),

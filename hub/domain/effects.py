@@ -5,9 +5,9 @@ are not stored anywhere, but follow at release from what is due and not yet in `
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hub.domain.attempts import MANUAL, SHOP
 from hub.domain.decisions import Acknowledged, Commented, Decision, ManualCapture, PaperIssued, ParcelMarked, ParcelShipped, TrackAdded
@@ -61,8 +61,7 @@ class Cause:
         return body
 
 
-@dataclass(frozen=True, slots=True)
-class EventDraft:
+class EventDraft(NamedTuple):
     """An event before the engine numbers it and adds order, sequences, recorded_at and, for notices, the recipient."""
 
     routing_key: str
@@ -90,15 +89,14 @@ class PolicyCommand:
     actor: str
 
 
-@dataclass(frozen=True, slots=True)
-class Effects:
+class Effects(NamedTuple):
     """Events in the order in which they are published, the keys of all that is done by now, and rows of tables of their own.
 
     `comment`, `address` and `tracks` are to be written beside the log row: texts are in no ledger.
     """
 
     events: tuple[EventDraft, ...] = ()
-    done: frozenset[str] = field(default_factory=frozenset)
+    done: frozenset[str] = frozenset()
     invoice: InvoiceDraft | None = None
     commands: tuple[PolicyCommand, ...] = ()
     comment: CommentText | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hub.domain.attempts import Attempt
 from hub.domain.closing import Closing
@@ -79,8 +79,7 @@ class ExceptionView:
         return "" if name is None else str(self.detail[name])
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(NamedTuple):
     """Where the order stands, as far as exceptions are concerned."""
 
     attempts: Sequence[Attempt]

@@ -47,6 +47,8 @@ _LINKED: Final[Mapping[str, tuple[str, ...]]] = {
 def linked_status(state: str, fulfilment_state: str, fiscal_state: str, *, open_units: bool, produced: bool) -> str:
     """Return the status of the farthest dimension that is assigned to the state, else the state's default (order-lifecycle 3.2)."""
     assigned = ASSIGNED_STATUSES[state]
+    if len(assigned) == 1:
+        return assigned[0]
     for status in _LINKED.get(fulfilment_state, ()):
         if status in assigned:
             return status

@@ -1,8 +1,7 @@
 """Customer notices (order-lifecycle 3.8): conditions on the view, so that a deferred one follows by itself, and what forms ask for."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hub.domain.decisions import (
     Commented,
@@ -29,8 +28,7 @@ _OVER: Final = ("closed", "canceled")
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """One notice. `occasion` tells two of one template apart (an attempt, a document); `also` are names the occasion had before.
 
     `wanted` false: the form that caused it asked for none, so it is over without being sent.

@@ -100,24 +100,19 @@ class Parcel:
 
 @dataclass(slots=True)
 class Fulfilment:
-    """What the parcels of an order amount to. Quantities are per item and count units that somebody ships."""
+    """What the parcels of an order amount to. Quantities are per item and count units that somebody ships.
+
+    `unshipped`: how many units are still to be shipped.
+    """
 
     parcels: Sequence[Parcel] = ()
     ordered: Mapping[str, int] = field(default_factory=dict)
     shipped: Mapping[str, int] = field(default_factory=dict)
     to_ship: Mapping[str, int] = field(default_factory=dict)
     state: str = "none"
+    unshipped: int = 0
+    any_shipped: bool = False
     attention: tuple[str, ...] = ()
-
-    @property
-    def any_shipped(self) -> bool:
-        """Whether any parcel has been shipped."""
-        return any(parcel.shipped for parcel in self.parcels)
-
-    @property
-    def unshipped(self) -> int:
-        """How many units are still to be shipped."""
-        return sum(self.to_ship.values())
 
 
 def fulfilment_of(ledger: Ledger, gone: Mapping[str, Sequence[tuple[int, int]]], prepared: str) -> Fulfilment:
@@ -132,7 +127,8 @@ def fulfilment_of(ledger: Ledger, gone: Mapping[str, Sequence[tuple[int, int]]],
             if not line.virtual:
                 ordered[line.sku] = ordered.get(line.sku, 0) + line.quantity
     if not ledger.parcels:
-        return Fulfilment((), ordered, {}, _to_ship(ordered, {}, gone), prepared)
+        to_ship = _to_ship(ordered, {}, gone) if gone else ordered
+        return Fulfilment((), ordered, {}, to_ship, prepared, sum(to_ship.values()))
     parcels = _parcels(ledger.parcels, placement)
     _share_out(parcels, ordered, gone)
     shipped: dict[str, int] = {}
@@ -141,15 +137,15 @@ def fulfilment_of(ledger: Ledger, gone: Mapping[str, Sequence[tuple[int, int]]],
             for sku, quantity in parcel.items.items():
                 shipped[sku] = shipped.get(sku, 0) + quantity
     to_ship = _to_ship(ordered, shipped, gone)
-    state = _state(parcels, open_units=any(to_ship.values()), ordered=ordered) or prepared
+    unshipped = sum(to_ship.values())
+    any_shipped = any(parcel.shipped for parcel in parcels)
+    state = (_state(parcels, open_units=unshipped > 0, ordered=ordered) if any_shipped else "") or prepared
     attention = tuple(sorted(frozenset().union(*[parcel.attention for parcel in parcels])))
-    return Fulfilment(parcels, ordered, shipped, to_ship, state, attention)
+    return Fulfilment(parcels, ordered, shipped, to_ship, state, unshipped, any_shipped, attention)
 
 
 def _to_ship(ordered: Mapping[str, int], shipped: Mapping[str, int], gone: Mapping[str, Sequence[tuple[int, int]]]) -> dict[str, int]:
     """What is given back counts as unshipped first (order-lifecycle 2.3)."""
-    if not shipped and not gone:
-        return dict(ordered)
     return {sku: max(0, quantity - shipped.get(sku, 0) - sum(units for _, units in gone.get(sku, ()))) for sku, quantity in ordered.items()}
 
 

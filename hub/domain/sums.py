@@ -1,10 +1,9 @@
 """The money of one order in five numbers, and what follows from them alone."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(NamedTuple):
     """What came and what went, and the two rules of the shop that say when that is enough.
 
     `units_gone`: refund documents have given back every unit.

@@ -46,8 +46,7 @@ class ReferenceView(NamedTuple):
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptView:
+class AttemptView(NamedTuple):
     """One payment of the order. Rank 0 created, 1 pending, 2 in_review, 3 authorized; `last_micros` is when it was last heard of."""
 
     id: str
@@ -66,8 +65,7 @@ class AttemptView:
     due_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class CaptureView:
+class CaptureView(NamedTuple):
     """One figure that counts towards captured; what the sale invoice lists. `key` is the transaction's."""
 
     key: str
@@ -78,8 +76,7 @@ class CaptureView:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionView:
+class TransactionView(NamedTuple):
     """One movement as a source told it. Two sources that tell of one payment are two transactions, but count once."""
 
     key: str
@@ -93,8 +90,7 @@ class TransactionView:
     closed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RefundView:
+class RefundView(NamedTuple):
     """One refund; `mode` is online or offline when it was begun here. `payment` is empty when it has parts on several.
 
     What a source reported as a total only has the id `<payment key>:total`.
@@ -115,8 +111,7 @@ class RefundView:
     fee_cents: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LineView:
+class LineView(NamedTuple):
     """One line with its share of discount and adjustment. `total_cents` of all lines and the freight are the order's total.
 
     Units shipped, given back and canceled; `refund_pending` units are on their way back, and count as back for commands.
@@ -184,8 +179,7 @@ class FiscalDocumentView:
     original_access_keys: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CancelView:
+class CancelView(NamedTuple):
     """Why the order is canceled."""
 
     at: datetime
@@ -193,8 +187,7 @@ class CancelView:
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """One order, computed. Before order.placed it is an empty `new` order with `placed` false."""
 
     number: str
@@ -281,9 +274,8 @@ def view(ledger: Ledger) -> View:
     rules = Rules() if placement is None else placement.rules
     total = 0 if placement is None else placement.total_cents
     given_back = _given_back(ledger, attempts) if ledger.refunds else NO_UNITS
-    sums = Sums(
-        total, captured, refunded, charged_back, rules.amount_tolerance_cents, rules.close_on_full_refund, given_back.all_of(placement)
-    )
+    units_gone = given_back is not NO_UNITS and given_back.all_of(placement)
+    sums = Sums(total, captured, refunded, charged_back, rules.amount_tolerance_cents, rules.close_on_full_refund, units_gone)
     net = sums.net_cents
     closing = NEVER_CLOSED
     if captured and (refunded + charged_back or sums.units_gone):
@@ -298,7 +290,7 @@ def view(ledger: Ledger) -> View:
 
     base = _base_state(ledger, placement, attempts, sums, fulfilment)
     dispute_open = _dispute_open(ledger)
-    holds = {key: hold.reason for key, hold in ledger.holds.items() if not hold.released_micros}
+    holds = {key: hold.reason for key, hold in ledger.holds.items() if not hold.released_micros} if ledger.holds else {}
     reasons = set(holds.values())
     # An unpaid order has nothing to hold back, a canceled one never leaves canceled: there a dispute is a flag only.
     if dispute_open and base in ("processing", "complete", "closed") and fulfilment.unshipped > 0:
@@ -312,18 +304,23 @@ def view(ledger: Ledger) -> View:
     cancellation = ledger.cancellation
     unpaid = placement is not None and base in ("new", "pending_payment", "payment_review") and captured == 0
     expiry = expiry_of(placement, attempts, rules, review=base == "payment_review") if unpaid and placement is not None else None
-    to_ship = {} if base == "closed" else fulfilment.to_ship
     refunds = _all_refunds(ledger, attempts)
-    units_left = sum(max(0, units - given_back.pending.get(sku, 0)) for sku, units in to_ship.items())
+    # Once an order is closed, nothing of it is to be shipped any more.
+    to_ship: Mapping[str, int] = {} if base == "closed" else fulfilment.to_ship
+    units_left = 0 if base == "closed" else fulfilment.unshipped
+    refund_waits = False
+    if given_back.pending and units_left:
+        units_left = sum(max(0, units - given_back.pending.get(sku, 0)) for sku, units in to_ship.items())
+        refund_waits = units_left == 0
     any_shipped = fulfilment.any_shipped
     standing = Standing(
-        column_of(state, part_shipped=any(fulfilment.shipped.values())),
+        column_of(state, part_shipped=any_shipped and any(fulfilment.shipped.values())),
         captured=captured > 0,
         nothing_captured=captured == 0,
         refundable=net - refund_pending > 0,
         has_money=net > 0 or total == 0,
         shippable=units_left > 0,
-        refund_waits=units_left == 0 and any(to_ship.values()),
+        refund_waits=refund_waits,
         shipped=any_shipped,
         numbered=any_shipped and any(parcel.shipped and parcel.tracks for parcel in fulfilment.parcels),
         underway=any_shipped and any(parcel.underway for parcel in fulfilment.parcels),
@@ -585,6 +582,9 @@ def _lines(placement: Placement | None, fulfilment: Fulfilment, given_back: _Uni
     discount = placement.discount_cents
     adjustment = placement.total_cents - (sum(gross) + placement.shipping_cents - discount)
     discounts, adjustments = spread(discount, gross), spread(adjustment, gross)
+    if not fulfilment.shipped and given_back is NO_UNITS and not canceled:
+        parts = zip(placement.lines, gross, discounts, adjustments, strict=True)
+        return tuple([LineView(*line, off, added, price - off + added) for line, price, off, added in parts]), adjustment
     shipped = dict(fulfilment.shipped)
     refunded = {sku: sum(units for _, units in gone) for sku, gone in given_back.done.items()}
     pending = dict(given_back.pending)
@@ -710,6 +710,8 @@ def _of_record(attempt: Attempt, key: str, record: PaymentRecord) -> Iterator[Tr
 
 def _all_refunds(ledger: Ledger, attempts: Sequence[Attempt]) -> tuple[RefundView, ...]:
     """List the refunds of the hub, then those that providers tell of and nobody here had asked for."""
+    if not ledger.refunds and all(not record.refunds and not record.refunded for record in ledger.payments.values()):
+        return ()
     found: list[RefundView] = []
     for refund_id, refund in ledger.refunds.items():
         if refund.asked is not None:
