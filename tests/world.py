@@ -1,7 +1,7 @@
 """Running the engine in tests: the real adapters and stores, a clock that stands where the test puts it."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 from typing import Any, Final
 
@@ -17,6 +17,9 @@ from hub.store.database import Database
 from tests.traffic import Message
 
 NOW: Final = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+NEVER_EXPIRE: Final = timedelta(days=3650)
+"""The traffic of the tests lies in the past: no timer may cancel its unpaid orders in the middle of a proof."""
+
 _opened: Final[list[Engine]] = []
 
 
@@ -28,7 +31,7 @@ def registered() -> dict[str, Adapter]:
 
 def settings(**values: Any) -> Settings:
     """Build settings from values alone, whatever the environment and .env say."""
-    return Settings(_env_file=None, **values)
+    return Settings(_env_file=None, **{"policy_expire_settle": NEVER_EXPIRE, **values})
 
 
 def open_engine(url: str, *, now: datetime = NOW, **values: Any) -> Engine:

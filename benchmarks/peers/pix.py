@@ -8,7 +8,6 @@ from typing import Any, Final
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from hub.domain.effects import invoice_number
 from hub.engine.order_state import event_id
 
 SOURCE: Final = "payments.pix"
@@ -83,7 +82,7 @@ def capture(received: PixReceived, order: Order, now: datetime) -> Capture:
     """Work out one capture. No rules: neither amounts nor states are judged."""
     occurred_at = received.horario.astimezone(UTC)
     e2e, cents, number = received.endToEndId, cents_of(received.valor), order.number
-    key, invoice = f"pix|e2:{e2e}:capture", invoice_number(number)
+    key, invoice = f"pix|e2:{e2e}:capture", f"F-{number}"
     cause = {"kind": "payment.captured", "source": SOURCE, "event_id": e2e}
     label = "Faturado (aprovado)"
     bodies: tuple[tuple[str, dict[str, Any]], ...] = (

@@ -24,7 +24,7 @@ from hub.engine.engine import Engine
 from hub.engine.verify import Verification, verify
 from hub.faults import EXIT_STATUS
 from tests.traffic import Message
-from tests.world import open_engine, registered
+from tests.world import NEVER_EXPIRE, open_engine, registered
 
 _POLL_S: Final = 0.1
 _ROOT: Final = Path(__file__).parents[2]
@@ -57,6 +57,7 @@ class Stack:
                     "HUB_AMQP_URL": self.amqp_url,
                     "HUB_DATABASE_URL": self.database_url,
                     "HUB_ENV_FILE": "",
+                    "HUB_POLICY_EXPIRE_SETTLE": f"{NEVER_EXPIRE.days}d",
                     **self.environment,
                     **environment,
                 },

@@ -20,7 +20,7 @@ _ID = "6f0f7c1e-0000-4000-8000-{:012d}"
 
 @pytest.fixture
 def engine(any_database_url: str) -> Iterator[Engine]:
-    engine = open_engine(any_database_url)
+    engine = open_engine(any_database_url, policy_expire_settle=timedelta(minutes=15))
     yield engine
     assert verify(engine.database).findings == []
     for event in published(engine):
