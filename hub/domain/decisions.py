@@ -110,6 +110,7 @@ class TrackRemoved(Message):
     entry: Literal["track_removed"]
     shipment: Identifier
     number: Identifier
+    carrier: Identifier | None = None
     ordinal: Ordinal = 1
 
 

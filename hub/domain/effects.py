@@ -10,7 +10,17 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from hub.domain.attempts import MANUAL, SHOP
-from hub.domain.decisions import Acknowledged, Commented, Decision, ManualCapture, PaperIssued, ParcelMarked, ParcelShipped, TrackAdded
+from hub.domain.decisions import (
+    Acknowledged,
+    Commented,
+    Decision,
+    ManualCapture,
+    PaperIssued,
+    ParcelMarked,
+    ParcelShipped,
+    TrackAdded,
+    TrackRemoved,
+)
 from hub.domain.events import (
     capture_body,
     commented_body,
@@ -22,11 +32,12 @@ from hub.domain.events import (
     shipment_body,
 )
 from hub.domain.fold import record_key
-from hub.domain.judgement import NO_TEXTS, AddressText, CommentText, Texts, TrackText
+from hub.domain.judgement import CUSTOM, NO_TEXTS, AddressText, CommentText, Texts, TrackText
 from hub.domain.notices import notices_asked, notices_due
-from hub.domain.parcels import parcel_key
+from hub.domain.parcels import parcel_key, same_number
 from hub.domain.view import View
 from schemas.facts import Fact, FiscalFact, OrderFact, PaymentFact, ShipmentFact
+from schemas.references import ReferenceKind
 
 _INVOICE: Final = "invoice"
 _STOCK: Final = "stock.release"
@@ -80,6 +91,14 @@ class InvoiceDraft:
     notify: bool
 
 
+class Claim(NamedTuple):
+    """A word by which a provider will name the order from now on, or no longer."""
+
+    provider: str
+    kind: ReferenceKind
+    value: str
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyCommand:
     """A command that the hub gives itself; the engine judges and carries it out at once, in the same transaction."""
@@ -92,7 +111,8 @@ class PolicyCommand:
 class Effects(NamedTuple):
     """Events in the order in which they are published, the keys of all that is done by now, and rows of tables of their own.
 
-    `comment`, `address` and `tracks` are to be written beside the log row: texts are in no ledger.
+    `comment`, `address` and `tracks` are to be written beside the log row: texts are in no ledger. `claims` are references that a
+    person has given the order, `disclaims` those taken off it.
     """
 
     events: tuple[EventDraft, ...] = ()
@@ -102,6 +122,8 @@ class Effects(NamedTuple):
     comment: CommentText | None = None
     address: AddressText | None = None
     tracks: tuple[TrackText, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    disclaims: tuple[Claim, ...] = ()
 
 
 _Drafts = list[tuple[str, dict[str, Any]]]
@@ -135,7 +157,8 @@ def effects(before: View | None, after: View, cause: Cause, done: frozenset[str]
     events = tuple([EventDraft(routing_key, body, cause.occurred_at) for routing_key, body in drafts])
     commands = tuple(_policies(after, now_done)) if after.fiscal_value == "far_above" else ()
     result_done = frozenset(now_done) if len(now_done) > len(done) else done
-    return Effects(events, result_done, invoice, commands, cause.texts.comment, cause.texts.address, tracks)
+    given, taken = _references(cause) if cause.decision is not None else ((), ())
+    return Effects(events, result_done, invoice, commands, cause.texts.comment, cause.texts.address, tracks, given, taken)
 
 
 def _of_fact(before: View | None, after: View, cause: Cause) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -196,6 +219,30 @@ def _track_texts(after: View, cause: Cause) -> tuple[TrackText, ...]:
     if not shipment:
         return ()
     return tuple([TrackText(shipment, track.number.strip(), track.carrier, track.title, track.url) for track in cause.content.tracks])
+
+
+def _references(cause: Cause) -> tuple[tuple[Claim, ...], tuple[Claim, ...]]:
+    """Say by which numbers carriers and tax papers will name the order, since a person said so, and by which no longer."""
+    given: list[Claim] = []
+    taken: list[Claim] = []
+    for entry in cause.decision.entries if cause.decision is not None else ():
+        match entry:
+            case ParcelShipped():
+                numbers = [(track.carrier or entry.carrier, track.number) for track in entry.tracks]
+                given.extend(_tracking(carrier, number) for carrier, number in numbers if carrier != CUSTOM)
+            case TrackAdded() if entry.carrier not in (None, CUSTOM):
+                given.append(_tracking(entry.carrier, entry.number))
+            case TrackRemoved() if entry.carrier not in (None, CUSTOM):
+                taken.append(_tracking(entry.carrier, entry.number))
+            case PaperIssued() if entry.access_key is not None:
+                given.append(Claim("nfe", "access_key", entry.access_key))
+            case _:
+                pass
+    return tuple(given), tuple(taken)
+
+
+def _tracking(carrier: str | None, number: str) -> Claim:
+    return Claim(carrier or "", "tracking", same_number(number))
 
 
 def _of_notices(after: View, cause: Cause, tracks: tuple[TrackText, ...], now_done: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:

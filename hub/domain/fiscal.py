@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from hub.domain.joining import joined
 from hub.domain.papers import (
     CANCELED,
     DENIED,
@@ -103,22 +104,11 @@ def fiscal_of(
 
 def _same_paper(records: Mapping[str, PaperRecord]) -> list[list[tuple[str, PaperRecord]]]:
     """Put together the records that name one another, and a paper that a person only said to exist with the one that proves it."""
-    groups: list[tuple[set[str], list[tuple[str, PaperRecord]]]] = []
-    for key, record in sorted(records.items()):
-        names = {key, *record.names}
-        members = [(key, record)]
-        apart = []
-        for group in groups:
-            if group[0].isdisjoint(names):
-                apart.append(group)
-            else:
-                names |= group[0]
-                members = group[1] + members
-        groups = [*apart, (names, members)]
+    groups = joined(({key, *record.names}, (key, record)) for key, record in sorted(records.items()))
     if len(groups) < 2:
-        return [members for _, members in groups]
-    said = [members for _, members in groups if all(key.startswith(f"{MANUAL}|") for key, _ in members)]
-    proven = [members for _, members in groups if members not in said]
+        return groups
+    said = [members for members in groups if all(key.startswith(f"{MANUAL}|") for key, _ in members)]
+    proven = [members for members in groups if members not in said]
     proven.sort(key=lambda members: (min(min(record.marks.values()) for _, record in members), members[0][0]))
     for members in said:
         numbers = {told.number for _, record in members for told in record.told.values() if told.number is not None}

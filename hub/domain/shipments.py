@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from hub.domain.instants import DAY
+from hub.domain.joining import joined
 from hub.domain.ledger import Ledger, Placement
 from hub.domain.parcels import CODES, CORRECTION, MANUAL, ParcelRecord, Step, Units, same_number
 from hub.domain.references import own_id
@@ -155,28 +156,27 @@ def _to_ship(ordered: Mapping[str, int], shipped: Mapping[str, int], gone: Mappi
 def _parcels(records: Mapping[str, ParcelRecord], placement: Placement | None) -> list[Parcel]:
     """Put together the records that share a label, a tracking number or a parcel's id; fold each."""
     removed = _removed(records)
-    groups: list[tuple[set[str], list[_Member]]] = []
+    named: list[tuple[set[str], _Member]] = []
     nameless: list[_Member] = []
     noted: list[_Member] = []
     for member in sorted(records.items()):
         key, record = member
         word = key.partition("|")[2]
         # One that a person has called by its id has a name from then on.
-        named = record.items is not None or f"{MANUAL}|{own_id_of(key)}" in records
-        if not word and not named:
+        called = record.items is not None or f"{MANUAL}|{own_id_of(key)}" in records
+        if not word and not called:
             nameless.append(member)
-        elif word.startswith("ak:") and not named:
+        elif word.startswith("ak:") and not called:
             noted.append(member)
         else:
-            groups = _joined(groups, _names(key, record, removed), member)
-    if removed:
-        groups = [group for group in groups if not _stray(group[1], removed)]
+            named.append((_names(key, record, removed), member))
+    groups = [group for group in joined(named) if not removed or not _stray(group, removed)]
     if not groups:
-        groups = [({member[0]}, [member]) for member in noted]
+        groups = [[member] for member in noted]
     elif len(groups) == 1:
         # Of several parcels nobody can tell which of them the paper is about.
-        groups[0][1].extend(noted)
-    parcels = [_parcel(members, removed) for _, members in groups]
+        groups[0].extend(noted)
+    parcels = [_parcel(sorted(group, key=lambda member: member[0]), removed) for group in groups]
     parcels = [parcel for parcel in parcels if any(record.steps for _, record in parcel.records)]
     for parcel in parcels:
         _fold(parcel, placement)
@@ -186,19 +186,6 @@ def _parcels(records: Mapping[str, ParcelRecord], placement: Placement | None) -
     return parcels
 
 
-def _joined(groups: Sequence[tuple[set[str], list[_Member]]], names: set[str], member: _Member) -> list[tuple[set[str], list[_Member]]]:
-    """Add a record to the group with which it shares a name; several become one."""
-    members = [member]
-    apart = []
-    for group in groups:
-        if group[0].isdisjoint(names):
-            apart.append(group)
-        else:
-            names = names | group[0]
-            members = group[1] + members
-    return [*apart, (names, members)]
-
-
 def _tell_all(parcels: list[Parcel], nameless: Sequence[_Member], placement: Placement | None, removed: Collection[str]) -> None:
     """Give what names no parcel to all there were by then, else to the first; when there is none, it is one itself."""
     known = sorted([parcel for parcel in parcels if not parcel.canceled], key=lambda parcel: (parcel.first, parcel.id))
@@ -206,14 +193,11 @@ def _tell_all(parcels: list[Parcel], nameless: Sequence[_Member], placement: Pla
         parcels.append(_parcel(list(nameless), removed))
         _fold(parcels[-1], placement)
         return
-    began = {parcel.id: parcel.first for parcel in known}
-    for parcel in known:
+    for index, parcel in enumerate(known):
+        # What is told before anything was known can only be meant of the first.
+        since = parcel.first if index else -_NEVER
         for key, record in nameless:
-            steps = {
-                name: step
-                for name, step in record.steps.items()
-                if began[parcel.id] <= step.micros or (parcel is known[0] and all(first > step.micros for first in began.values()))
-            }
+            steps = {name: step for name, step in record.steps.items() if since <= step.micros}
             if steps:
                 parcel.records.append((key, ParcelRecord(steps, carrier=record.carrier)))
         _fold(parcel, placement)
@@ -424,7 +408,8 @@ _PROGRESS: Final = ("shipped", "in_transit", "ready_for_pickup", "out_for_delive
 
 def _state(parcels: Sequence[Parcel], *, open_units: bool, ordered: Mapping[str, int]) -> str:
     """Say what the order shows; empty while nothing is shipped."""
-    counted = [parcel for parcel in parcels if not parcel.canceled and not _left_over(parcel, parcels, ordered)]
+    covered = _all_told(parcels, ordered)
+    counted = [parcel for parcel in parcels if not parcel.canceled and not (covered and _left_over(parcel))]
     states = [parcel.state for parcel in counted]
     if not any(parcel.shipped for parcel in counted):
         return ""
@@ -451,9 +436,16 @@ def _progress(state: str) -> int:
     return _PROGRESS.index(state) if state in _PROGRESS else 0
 
 
-def _left_over(parcel: Parcel, parcels: Iterable[Parcel], ordered: Mapping[str, int]) -> bool:
-    """A mere label is left over when all units are in parcels that say what they carry: nobody will ever post it."""
-    if parcel.shipped or parcel.items or parcel.own_items is not None:
-        return False
-    told = [other for other in parcels if other.own_items is not None]
-    return bool(told) and all(sum(other.items.get(sku, 0) for other in told) >= quantity for sku, quantity in ordered.items())
+def _all_told(parcels: Iterable[Parcel], ordered: Mapping[str, int]) -> bool:
+    """Say whether all units are in parcels that say what they carry."""
+    told: dict[str, int] = {}
+    for parcel in parcels:
+        if parcel.own_items is not None:
+            for sku, quantity in parcel.items.items():
+                told[sku] = told.get(sku, 0) + quantity
+    return bool(told) and all(told.get(sku, 0) >= quantity for sku, quantity in ordered.items())
+
+
+def _left_over(parcel: Parcel) -> bool:
+    """A mere label is left over when all units are in other parcels that say so: nobody will ever post it."""
+    return not parcel.shipped and not parcel.items and parcel.own_items is None

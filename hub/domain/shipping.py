@@ -138,11 +138,12 @@ def remove_track(ledger: Ledger, view: View, form: RemoveTrack, by: By) -> Judge
     if isinstance(shipment, Rejected):
         return shipment
     same = same_number(form.number)
-    number = next((track.number for track in shipment.tracks if same_number(track.number) == same), None)
-    if number is None:
+    found = next((track for track in shipment.tracks if same_number(track.number) == same), None)
+    if found is None:
         return Rejected("document_not_found", f"shipment {shipment.id} has no such number")
+    number, carrier = found.number, found.carrier or shipment.carrier
     ordinal = max(track.added for track in _tracks(ledger, number))
-    entry = TrackRemoved(entry="track_removed", shipment=shipment.id, number=number, ordinal=ordinal)
+    entry = TrackRemoved(entry="track_removed", shipment=shipment.id, number=number, carrier=carrier, ordinal=ordinal)
     return by.accept(entry, result={"shipment": shipment.id}, message=f"{number} taken off shipment {shipment.id}")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from hub.domain.decisions import Decision
-from hub.domain.effects import Cause, EventDraft, InvoiceDraft, PolicyCommand, effects
+from hub.domain.effects import Cause, Claim, EventDraft, InvoiceDraft, PolicyCommand, effects
 from hub.domain.fold import apply_decision, apply_fact
 from hub.domain.judge import Accepted, Judgement, Known, Shop, Texts, judge
 from hub.domain.labels import ASSIGNED_STATUSES
@@ -198,6 +198,7 @@ class Story:
     shop: Shop = field(default_factory=Shop)
     policies: list[tuple[PolicyCommand, Judgement]] = field(default_factory=list)
     texts: list[Texts] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
     erased: bool = False
     decisions: list[Decision] = field(default_factory=list)
 
@@ -276,6 +277,7 @@ class Story:
             self.invoices.append(result.invoice)
         if (result.comment, result.tracks, result.address) != (None, (), None):
             self.texts.append(Texts(result.comment, result.tracks, result.address))
+        self.claims = [claim for claim in (*self.claims, *result.claims) if claim not in result.disclaims]
         for policy in result.commands:
             # As in the engine: at once, before anything else happens to the order.
             self.policies.append((policy, self._ask(policy.command, cause.occurred_at, policy.data, actor=policy.actor)))

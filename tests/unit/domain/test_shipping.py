@@ -199,6 +199,20 @@ def test_two_shipments_with_a_number_that_is_asked_to_leave_one() -> None:
     assert code(order.ask("shipment.remove_track", number="AA1", shipment="S2")) == "document_not_found"
 
 
+def test_a_number_given_by_hand_is_a_reference_of_the_order_at_its_carrier() -> None:
+    order = story(*PAID)
+    ship(order, items=items(A=1), tracks=[{"number": "aa 1"}, {"number": "ME9", "carrier": "melhor_envio"}])
+    ship(order, items=items(A=1), carrier="custom", tracks=[{"number": "motoboy"}])
+    order.ask("shipment.add_track", shipment="S1", number="BB2")
+    order.ask("fiscal.mark_issued", access_key="4" * 44)
+    assert order.claims == [
+        ("correios", "tracking", "AA1"), ("melhor_envio", "tracking", "ME9"), ("correios", "tracking", "BB2"),
+        ("nfe", "access_key", "4" * 44),
+    ]  # fmt: skip
+    order.ask("shipment.remove_track", shipment="S1", number="AA1")
+    assert ("correios", "tracking", "AA1") not in order.claims
+
+
 # -- where it is -------------------------------------------------------------------------------------------------------------------
 
 
