@@ -91,7 +91,7 @@ def main() -> None:
         demo = Demo(folder)
         say(
             "# The order hub, on examples/\n"
-            "36 messages of three days: what a shop, a bank and a gateway really send, in their own formats. Some come twice, one before "
+            "48 messages of three days: what a shop, a bank and a gateway really send, in their own formats. Some come twice, one before "
             "its order, one is cut off. In production they arrive through RabbitMQ; here the same engine reads them from files."
         )
         demo.hub("replay", "examples", "--now", NOW, "--database-url", f"sqlite:///{folder / 'hub.db'}")

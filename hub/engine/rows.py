@@ -249,7 +249,6 @@ class Changed:
     """An order whose documents may have changed: its view at the start of the transaction, and now."""
 
     number: str
-    at: datetime
     first: View | None
     now: View
 
@@ -277,8 +276,7 @@ def _write(
         after = getattr(one.now, name)
         if before == after:
             continue
-        stamp = {"updated_at": one.at} if "updated_at" in table.c else {}
-        written.extend({"order_number": one.number, **row_of(item), **stamp} for item in after if item not in before)
+        written.extend({"order_number": one.number, **row_of(item)} for item in after if item not in before)
         kept = {getattr(item, key) for item in after}
         # A total gives way once its parts are known by their ids; a parcel's name to that of an earlier record.
         for gone in [getattr(item, key) for item in before if getattr(item, key) not in kept]:
@@ -317,6 +315,7 @@ def _refund(one: RefundView) -> dict[str, Any]:
         "method": one.method,
         "detail": orjson.dumps({name: value for name, value in detail.items() if value}).decode(),
         "created_at": one.at,
+        "updated_at": one.at,
     }
 
 
@@ -328,6 +327,7 @@ def _shipment(one: ShipmentView) -> dict[str, Any]:
         "items": orjson.dumps([list(item) for item in one.items]).decode(),
         "shipped_at": one.shipped_at,
         "created_at": one.created_at,
+        "updated_at": one.updated_at,
     }
 
 

@@ -655,7 +655,7 @@ class UnitOfWork:
                     replaced.append({"number": number, **state.placed})
             opened.extend(state.exceptions)
             touched.extend(state.resolved)
-            documents.append(rows.Changed(number, state.updated_at, state.first_view, state.view))
+            documents.append(rows.Changed(number, state.first_view, state.view))
             self._timer(state, state.view, timers, unset)
             state.first_view = state.view
             state.exceptions, state.resolved, state.placed = [], [], {}

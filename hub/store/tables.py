@@ -433,7 +433,6 @@ fiscal_documents: Final = Table(
     Column("evidence", Text),
     Column("total_cents", BigInteger),
     Column("issued_at", UtcInstant),
-    Column("updated_at", UtcInstant, nullable=False),
     Index("ix_fiscal_documents_access_key", "access_key"),
 )
 

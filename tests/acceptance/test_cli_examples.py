@@ -17,9 +17,9 @@ NOW: Final = "2026-11-28T12:00:00-03:00"
 
 # number: label, payment state, captured, refunded, charged back, open exceptions
 ENDS: Final[dict[str, tuple[str, str, int, int, int, tuple[str, ...]]]] = {
-    "100000501": ("Faturado (aprovado)", "paid", 11970, 0, 0, ()),
-    "100000502": ("Faturado (aprovado)", "paid", 30480, 0, 0, ()),
-    "100000503": ("Faturado (aprovado)", "paid", 11480, 0, 0, ()),
+    "100000501": ("Pedido entregue", "paid", 11970, 0, 0, ()),
+    "100000502": ("Pedido em produção", "paid", 30480, 0, 0, ()),
+    "100000503": ("Pedido em transporte", "paid", 11480, 0, 0, ()),
     "100000504": ("Faturado (aprovado)", "overpaid", 18780, 0, 0, ("overpaid",)),
     "100000505": ("Pagamento pendente", "partially_paid", 12570, 0, 0, ("underpaid",)),
     "100000506": ("Fechado", "refunded", 6580, 6580, 0, ()),
@@ -65,12 +65,14 @@ def ends(document: dict[str, Any]) -> dict[str, Any]:
 def test_the_examples_end_as_their_readme_says() -> None:
     document = replay(HUB_SECRETS_PAGARME_WEBHOOK="loja:segredo-de-exemplo")
     assert ends(document) == ENDS
-    assert document["counts"]["messages"] == 36
+    assert document["counts"]["messages"] == 48
     assert sorted(letter["kind"] for letter in document["dead_letters"]) == ["orphan_event", "unreadable"]
     assert [(reply["order"], reply["outcome"], reply["code"]) for reply in document["replies"]] == [
         ("100000509", "accepted", None),
         ("100000510", "accepted", None),
         ("100000502", "rejected", "cancel_requires_refund"),
+        ("100000509", "accepted", None),
+        ("100000509", "accepted", None),
     ]
     assert document["parked"] == []
 
@@ -87,7 +89,7 @@ def test_the_readme_names_every_order_with_its_end() -> None:
 def test_another_order_of_arrival_and_repeats_give_the_same_end() -> None:
     document = replay("--shuffle", "7", "--repeat", "3")
     assert ends(document) == ENDS
-    assert document["counts"]["messages"] == 3 * 36
+    assert document["counts"]["messages"] == 3 * 48
 
 
 def without_ids(orders: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -103,7 +103,6 @@ def upgrade() -> None:
         sa.Column("evidence", sa.Text(), nullable=True),
         sa.Column("total_cents", sa.BigInteger(), nullable=True),
         sa.Column("issued_at", UtcInstant(), nullable=True),
-        sa.Column("updated_at", UtcInstant(), nullable=False),
         sa.PrimaryKeyConstraint("order_number", "id", name=op.f("pk_fiscal_documents")),
     )
     op.create_index("ix_fiscal_documents_access_key", "fiscal_documents", ["access_key"], unique=False)
