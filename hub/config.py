@@ -293,6 +293,10 @@ class Settings(BaseSettings):
     policy_require_nf_before_shipping: bool = Field(
         default=False, description="Refuse shipments before an NF-e is issued; true or false; default false"
     )
+    policy_homologation: bool = Field(
+        default=False,
+        description="This is a test shop: NF-e of homologação count and those of production do not; true or false; default false",
+    )
     policy_parked_ttl: Duration = Field(
         default=timedelta(hours=72), description="How long a fact of an unknown order waits before a person is asked; duration; default 72h"
     )
@@ -421,6 +425,7 @@ class Settings(BaseSettings):
             hold_on_value_mismatch=self.policy_hold_on_value_mismatch,
             require_nf_before_shipping=self.policy_require_nf_before_shipping,
             fiscal_tolerance_cents=self.policy_fiscal_tolerance_cents,
+            homologation=self.policy_homologation,
         )
 
     @property

@@ -71,6 +71,9 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
         body = _body(command, "accepted", state, prepared.at, result=result)
         _remember(work, prepared, command, payload, body)
         return Outcome("replied", f"{command.name} accepted", (state.number,), _reply(prepared, body))
+    known = _known(work, state, command)
+    if known.exception is not None and known.exception[0] == "reference_conflict":
+        return _rejected(work, prepared, command, state, "invalid_payload", "reference_conflict is settled by reference.add")
     assert state.view is not None
     verdict = judge(
         state.ledger,
@@ -80,7 +83,7 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
         command_id=envelope.id,
         actor=envelope.actor or user.name or "unknown",
         shop=work.preparer.shop,
-        known=_known(work, state, command),
+        known=known,
     )
     match verdict:
         case Rejected(code=code, message=message):

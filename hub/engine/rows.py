@@ -369,6 +369,13 @@ def write_track_texts(connection: Connection, texts: Sequence[tuple[str, TrackTe
             connection.execute(statement, {"order": number, "number": one.number, "title": one.title, "url": one.url})
 
 
+def read_track_texts(connection: Connection, number: str) -> dict[str, dict[str, str]]:
+    """Read titles and addresses beside an order's tracking numbers."""
+    statement = text("SELECT number, title, url FROM shipment_tracks WHERE order_number = :number")
+    found = connection.execute(statement, {"number": number})
+    return {row[0]: {name: value for name, value in (("title", row[1]), ("url", row[2])) if value is not None} for row in found}
+
+
 def read_personal(connection: Connection, number: str) -> tuple[int, bool]:
     """Read the version of an order's personal data, and whether it was erased."""
     statement = text("SELECT version, erased_at FROM order_personal WHERE order_number = :number")

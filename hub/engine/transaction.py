@@ -15,6 +15,7 @@ import orjson
 from sqlalchemy import Connection
 
 from hub import faults
+from hub.domain.decisions import Acknowledged
 from hub.domain.effects import Cause, Effects, EventDraft, PolicyCommand, effects
 from hub.domain.fold import apply_fact
 from hub.domain.judgement import AddressText, TrackText
@@ -27,7 +28,7 @@ from hub.engine.headers import kept_headers
 from hub.engine.order_state import OrderState, OutboxRow, instant_text, message_id_of, shard_of
 from hub.engine.personal import personal_row
 from hub.engine.prepare import SUCCESS_KINDS, InboxKey, Prepared, PreparedFact, Preparer, mapped_fact
-from hub.engine.references import Lookup, ReferenceKey
+from hub.engine.references import Lookup, ReferenceKey, own_key
 from hub.engine.rows import ParkedRow, ReferenceRow
 from hub.store import bulk, tables
 from schemas.commands import AddReference
@@ -399,7 +400,8 @@ class UnitOfWork:
                     "created_at": at,
                 }
             )
-        self._exception_rows(state, before, after, at)
+        self._exception_rows(state, before, after, at, cause)
+        self._claims(state, result, at)
         self._text_rows(state, result, after, cause, at)
         for order in result.commands:
             self.policies.append((state, order))
@@ -500,7 +502,24 @@ class UnitOfWork:
         self.pending.personal = [row for row in self.pending.personal if row["order_number"] != placed.number]
         self.pending.personal.append(personal_row(placed))
 
-    def _exception_rows(self, state: OrderState, before: View | None, after: View, at: datetime) -> None:
+    def _claims(self, state: OrderState, result: Effects, at: datetime) -> None:
+        """Register, or take back, words typed by hand by which a provider will name the order (a tracking number, an access key)."""
+        for claim in result.claims:
+            key = own_key(claim.provider, claim.kind, claim.value)
+            self._load_references({key}, {key: {state.number}})
+            row = self.references[key]
+            for number in {row.order, *row.claims} - {None, *self.orders}:
+                assert number is not None
+                self.orders.update({one: OrderState.opened(found) for one, found in rows.lock_orders(self.connection, [number]).items()})
+            self._claim(key, state, at)
+        for claim in result.disclaims:
+            key = own_key(claim.provider, claim.kind, claim.value)
+            self._load_references({key}, {key: {""}})
+            row = self.references[key]
+            if row.order == state.number:
+                row.order, row.changed = None, True
+
+    def _exception_rows(self, state: OrderState, before: View | None, after: View, at: datetime, cause: Cause) -> None:
         old = {(one.kind, one.key): one for one in before.exceptions} if before is not None else {}
         new = {(one.kind, one.key): one for one in after.exceptions}
         if old == new:
@@ -510,8 +529,13 @@ class UnitOfWork:
                 self.open_exception(state, one.kind, one.key, dict(one.detail), one.resolve_with, at)
             elif old[identity].detail != one.detail:
                 self._touch_exception(state, one.kind, one.key, {"detail": orjson.dumps(dict(one.detail)).decode()})
-        for kind, key in old.keys() - new.keys():
-            self._touch_exception(state, kind, key, {"resolved_at": at})
+        settled: dict[tuple[str, str], dict[str, Any]] = {
+            (entry.kind, entry.key): {"resolution": entry.resolution, "resolved_by": cause.actor}
+            for entry in (cause.decision.entries if cause.decision is not None else ())
+            if isinstance(entry, Acknowledged)
+        }
+        for kind, key in sorted(old.keys() - new.keys()):
+            self._touch_exception(state, kind, key, {"resolved_at": at, **settled.get((kind, key), {})})
 
     def open_exception(
         self, state: OrderState, kind: str, key: str, detail: dict[str, Any], resolve_with: Sequence[str], at: datetime
@@ -685,6 +709,8 @@ class UnitOfWork:
         for row in outbox:
             if row.wants_recipient and row.order is not None:
                 row.body["recipient"] = emails.get(row.order)
+                if "tracks" in row.body.get("context", ()):
+                    _describe_tracks(self.connection, row.order, row.body["context"]["tracks"])
         bulk.insert(
             self.connection,
             tables.outbox,
@@ -735,6 +761,14 @@ class UnitOfWork:
         """Publish that a command was refused. It is no event of an order; each judgement is one of its own."""
         message_id = message_id_of(f"rejected:{body['id']}:{instant_text(at)}")
         self.pending.outbox.append(OutboxRow(None, message_id, "command.rejected", {**body, "recorded_at": instant_text(at)}, at))
+
+
+def _describe_tracks(connection: Connection, number: str, tracks: Sequence[dict[str, Any]]) -> None:
+    """Put titles and addresses beside the numbers of a notice: they are in no ledger."""
+    known = rows.read_track_texts(connection, number)
+    for track in tracks:
+        for name, value in known.get(track["number"], {}).items():
+            track.setdefault(name, value)
 
 
 def _flush_placements(connection: Connection, pending: _Pending) -> None:

@@ -1,5 +1,6 @@
 """The whole order through the engine: boxes, papers, holds, timers, comments, addresses, on both databases."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -12,7 +13,7 @@ from hub.engine.verify import verify
 from schemas.commands import CommandReply
 from schemas.documents import OrderView
 from schemas.events import event_model
-from tests.traffic import START, pix, placed
+from tests.traffic import START, Message, pix, placed
 from tests.world import NOW, command, feed, open_engine, open_exceptions, published, query, states
 
 _ID = "6f0f7c1e-0000-4000-8000-{:012d}"
@@ -123,3 +124,21 @@ def test_every_offered_action_is_in_the_reply(engine: Engine) -> None:
     feed(engine, [placed("100"), pix("100")])
     assert "notify.resend" in send(engine, "order.get").allowed_actions
     assert send(engine, "notify.resend", kind="invoice").outcome == "accepted"
+
+
+def test_a_number_typed_by_hand_brings_the_carriers_facts(engine: Engine) -> None:
+    feed(engine, [placed("100"), pix("100")])
+    track = {"number": "aa 123456785 br", "carrier": "melhor_envio"}
+    assert send(engine, "shipment.create", carrier="melhor_envio", tracks=[track]).outcome == "accepted"
+    hook = {"event": "order.delivered", "data": {"id": "9b1f", "tracking": "AA123456785BR", "delivered_at": "2026-11-24 10:00:00"}}
+    feed(engine, [Message("carriers.melhor_envio", json.dumps(hook).encode())])
+    page = show(engine)
+    assert (page.status, len(page.shipments)) == ("delivered", 1)
+    assert send(engine, "exception.resolve", None, exception=1, resolution="x").code == "exception_not_found"
+
+
+def test_a_resolution_is_written_beside_its_exception(engine: Engine) -> None:
+    feed(engine, [placed("100"), pix("100"), pix("100", serial=1)])
+    ((row,),) = query(engine, "SELECT id FROM exceptions")
+    send(engine, "exception.resolve", None, exception=row, resolution="crédito na loja")
+    assert query(engine, "SELECT resolution, resolved_by FROM exceptions") == [("crédito na loja", "ana")]
