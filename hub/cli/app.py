@@ -6,13 +6,14 @@ from typing import Annotated, Final
 import typer
 
 from hub import observability
-from hub.cli import db, dead, exceptions, follow_up, operation, order, orders, topology
+from hub.cli import db, dead, desk, exceptions, follow_up, operation, order, orders, topology
 from hub.cli import doctor as diagnosing
 from hub.cli import publish as publishing
 from hub.cli import replay as replaying
 from hub.cli import run as running
 from hub.cli import trace as tracing
 from hub.cli.failures import HubGroup
+from hub.cli.verbs import add_verbs
 
 app: Final = typer.Typer(
     name="hub",
@@ -50,7 +51,11 @@ app.command()(replaying.replay)
 app.command()(publishing.publish)
 app.command()(tracing.trace)
 app.add_typer(orders.app, name="orders")
+add_verbs(order.app)
 app.add_typer(order.app, name="order")
+app.add_typer(desk.reference, name="reference")
+app.add_typer(desk.unknowns, name="unknowns")
+app.add_typer(desk.carriers, name="carriers")
 app.add_typer(exceptions.app, name="exceptions")
 app.add_typer(dead.app, name="dead")
 app.add_typer(follow_up.transactions, name="transactions")

@@ -6,8 +6,10 @@ import typer
 
 from hub.cli import tables
 from hub.cli.failures import Failure, Status
-from hub.cli.options import AsJson, DatabaseUrl, Limit, OfOrder, Page, opened
+from hub.cli.options import AmqpUrl, AsJson, DatabaseUrl, Limit, OfOrder, Page, opened
 from hub.cli.output import console, moment, print_json
+from hub.cli.send import Actor, Direct, How, Reason, Timeout, address, send
+from hub.cli.send import show as show_answers
 from hub.engine.order_document import exception_document
 from hub.store import lists
 from schemas.vocabulary import EXCEPTION_KINDS
@@ -60,3 +62,22 @@ def show(
         if row["resolved_at"] is not None:
             words = " ".join(filter(None, (row["resolution"], f"by {row['resolved_by']}" if row["resolved_by"] else None)))
             out.print(f"settled {moment(row['resolved_at'], settings.timezone)} {words}".rstrip())
+
+
+@app.command()
+def resolve(
+    exception: Annotated[int, typer.Argument(metavar="ID", help="The exception's id.")],
+    resolution: Annotated[str, typer.Option("--resolution", metavar="TEXT", help="What was decided.")],
+    note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="A comment for the order's history.")] = None,
+    actor: Actor = None,
+    reason: Reason = None,
+    direct: Direct = False,
+    timeout: Timeout = 30.0,
+    as_json: AsJson = False,
+    amqp_url: AmqpUrl = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Settle an exception as it stands; more of the same opens it again. Needs the role supervisor."""
+    how = How(actor, reason, direct=direct, timeout=timeout, amqp_url=amqp_url, database_url=database_url)
+    data = {"exception": exception, "resolution": resolution, **({"note": note} if note is not None else {})}
+    show_answers(send([address("exception.resolve", None, data, how)], how), as_json=as_json)

@@ -14,7 +14,7 @@ from hub.config import load_settings
 from schemas.base import PaymentMethod
 
 app: Final = typer.Typer(
-    help="Commands on orders: approve, cancel, get. A command of the hub's own broker user is refused: give yours by --amqp-url.",
+    help="Commands on orders: every manual step of the panel. A command of the hub's own broker user is refused: give yours by --amqp-url.",
     no_args_is_help=True,
 )
 
@@ -90,7 +90,7 @@ def cancel(
     how = How(actor, reason, idempotency_key, expected_version, direct, timeout, amqp_url, database_url)
     commands = build("order.cancel", numbers, {"comment": comment, "notify": notify, "visible": visible}, how)
     shown = f"{', '.join(numbers[:5])}{' ...' if len(numbers) > 5 else ''} ({len(commands)})"
-    _confirm(f"Cancelar {shown}?", yes)
+    confirm(f"Cancelar {shown}?", yes)
     show(send(commands, how), as_json=as_json)
 
 
@@ -118,7 +118,7 @@ def get(
     end(answers)
 
 
-def _confirm(question: str, yes: bool) -> None:
+def confirm(question: str, yes: bool) -> None:
     """Ask before what cannot be undone."""
     if yes:
         return

@@ -11,7 +11,7 @@ from rich.panel import Panel
 from hub.cli import tables
 from hub.cli.output import moment, table
 from hub.domain.labels import ACTION_LABELS
-from hub.engine.timeline import money
+from hub.engine.timeline import describe_entry, money
 
 Document = Mapping[str, Any]
 
@@ -45,6 +45,14 @@ def show(out: Console, order: Document, zone: ZoneInfo) -> None:
         out.print(tables.transactions(({**row, "order": order["number"]} for row in order["transactions"]), zone))
     if order["invoices"]:
         out.print(_invoices(order["invoices"], zone))
+    if order["shipments"]:
+        out.print(_shipments(order["shipments"], zone))
+    if order["fiscal_documents"]:
+        out.print(_papers(order["fiscal_documents"], zone))
+    if order["refunds"]:
+        out.print(_refunds(order["refunds"], zone))
+    if order["comments"]:
+        out.print(_comments(order["comments"], zone))
     if order["exceptions"]:
         out.print(tables.exceptions(order["exceptions"], zone, title="Exceções abertas"))
     out.print(timeline(order["timeline"], zone))
@@ -117,6 +125,52 @@ def _invoices(invoices: Iterable[Document], zone: ZoneInfo) -> Any:
     made = table("Fatura", "Data", "Valor", title="Faturas", right=("Valor",))
     for invoice in invoices:
         made.add_row(escape(invoice["number"]), moment(invoice["created_at"], zone), money(invoice["total_cents"]))
+    return made
+
+
+def _shipments(shipments: Iterable[Document], zone: ZoneInfo) -> Any:
+    made = table("id", "Transportadora", "Situação", "Atualizado", "Itens", "Rastreadores", title="Entregas")
+    for one in shipments:
+        tracks = [" ".join(word for word in (track["number"], track["title"], track["url"]) if word) for track in one["tracks"]]
+        made.add_row(
+            tables.short(one["id"], 40),
+            escape(one["carrier"] or ""),
+            escape(describe_entry(f"shipment.{one['state']}", {})),
+            moment(one["updated_at"], zone),
+            escape(", ".join(f"{item['quantity']} {item['sku']}" for item in one["items"])),
+            escape("\n".join(tracks)),
+        )
+    return made
+
+
+def _papers(papers: Iterable[Document], zone: ZoneInfo) -> Any:
+    made = table("Número", "Série", "Situação", "Valor", "Emitida", "Chave de acesso", title="Notas fiscais", right=("Valor",))
+    for one in papers:
+        made.add_row(
+            escape(one["number"] or ""),
+            escape(one["series"] or ""),
+            escape(describe_entry(f"fiscal.{one['state']}", {})),
+            money(one["total_cents"]) if one["total_cents"] is not None else "",
+            moment(one["issued_at"], zone),
+            escape(one["access_key"] or ""),
+        )
+    return made
+
+
+def _refunds(refunds: Iterable[Document], zone: ZoneInfo) -> Any:
+    made = table("id", "Data", "Valor", "Situação", "Meio", title="Reembolsos", right=("Valor",))
+    states = {"pending": "em andamento", "done": "feito", "failed": "não realizado"}
+    for one in refunds:
+        state = states.get(one["state"], one["state"])
+        made.add_row(tables.short(one["id"], 40), moment(one["created_at"], zone), money(one["amount_cents"]), state, one["method"] or "")
+    return made
+
+
+def _comments(comments: Iterable[Document], zone: ZoneInfo) -> Any:
+    made = table("Quando", "Quem", "Comentário", "Cliente avisado", "Visível", title="Comentários")
+    for one in comments:
+        flags = ["sim" if one[name] else "não" for name in ("notified", "visible")]
+        made.add_row(moment(one["at"], zone), escape(one["actor"] or ""), escape(one["text"]), *flags)
     return made
 
 

@@ -56,28 +56,29 @@ def build(name: str, numbers: Sequence[str], data: Mapping[str, Any], how: How) 
     if len(numbers) > 1 and (how.idempotency_key is not None or how.expected_version is not None):
         raise Failure("--idempotency-key and --expected-version belong to one order: give one number")
     given = {field: value for field, value in data.items() if value is not None}
+    return [address(name, number, given, how) for number in dict.fromkeys(numbers)]
+
+
+def address(name: str, number: str | None, data: Mapping[str, Any], how: How) -> dict[str, Any]:
+    """Write one message. Raises: Failure for what no hub would accept."""
     envelope = {
+        "order": number,
         "actor": how.actor or login(),
         "reason": how.reason,
         "idempotency_key": how.idempotency_key,
         "expected_version": how.expected_version,
     }
-    commands = [
-        {
-            "id": str(uuid4()),
-            "command": name,
-            "order": number,
-            **{field: value for field, value in envelope.items() if value is not None},
-            "data": given,
-        }
-        for number in dict.fromkeys(numbers)
-    ]
-    for command in commands:
-        try:
-            parse_command(command)
-        except CommandInvalid as error:
-            raise Failure(f"{name}: {error}") from error
-    return commands
+    command = {
+        "id": str(uuid4()),
+        "command": name,
+        **{field: value for field, value in envelope.items() if value is not None},
+        "data": dict(data),
+    }
+    try:
+        parse_command(command)
+    except CommandInvalid as error:
+        raise Failure(f"{name}: {error}") from error
+    return command
 
 
 def send(commands: Sequence[Mapping[str, Any]], how: How) -> list[dict[str, Any]]:
@@ -119,7 +120,7 @@ def _unanswered(command: Mapping[str, Any], timeout: float) -> dict[str, Any]:
     return {
         "id": command["id"],
         "command": command["command"],
-        "order": command["order"],
+        "order": command.get("order"),
         "outcome": "unknown",
         "code": None,
         "message": f"no answer in {timeout:g} s; the command is in the queue and will be done. Its answer: repeat it with "

@@ -90,6 +90,7 @@ class Report:
             "dead_letters": len(self.dead_letters),
             "waiting": len(self.parked),
             "expired": session.expired,
+            "timers": session.timers,
             "fetches": len(self.fetches),
             "outbound": len(self.outbound),
         }

@@ -10,7 +10,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 from adapters.contract import RawDelivery
 from hub.engine.deliveries import COMMANDS_KEY, Delivery, Outcome
 from hub.engine.engine import Engine
-from hub.engine.operations import expire_parked
+from hub.engine.operations import expire_parked, fire_timers
 from hub.errors import StoreUnavailable
 from hub.replay.lines import Message
 from hub.replay.source import FETCHED
@@ -30,6 +30,7 @@ class Session:
     orders: set[str] = field(default_factory=set)
     answers: int = 0
     expired: int = 0
+    timers: int = 0
 
     def settle(self, outcomes: Iterable[Outcome]) -> None:
         """Take down a batch."""
@@ -70,7 +71,9 @@ def run(
 
 
 def expire(engine: Engine, session: Session) -> None:
-    """Let the facts whose time is up by the engine's clock become dead letters, as the scheduler does."""
+    """Let the timers and the facts whose time is up by the engine's clock do what the scheduler has them do."""
+    while count := fire_timers(engine, engine.clock()):
+        session.timers += count
     while count := expire_parked(engine, engine.clock()):
         session.expired += count
 

@@ -27,7 +27,7 @@ ENDS: Final[dict[str, tuple[str, str, int, int, int, tuple[str, ...]]]] = {
     "100000508": ("Cancelado", "paid", 5490, 0, 0, ("paid_after_cancel",)),
     "100000509": ("Faturado (aprovado)", "paid", 7580, 0, 0, ()),
     "100000510": ("Cancelado", "none", 0, 0, 0, ()),
-    "100000511": ("Pendente", "failed", 0, 0, 0, ()),
+    "100000511": ("Cancelado", "failed", 0, 0, 0, ()),
     "100000512": ("Faturado (aprovado)", "partially_refunded", 13290, 3900, 0, ()),
 }
 
