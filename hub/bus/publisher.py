@@ -16,6 +16,7 @@ from hub.bus.connection import broker_errors, close, connect
 from hub.errors import BrokerUnavailable
 
 CONFIRM_TIMEOUT_S: Final = 30.0
+DIRECT_REPLY_TO: Final = "amq.rabbitmq.reply-to."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,17 @@ class Publisher:
     async def publish(self, message: Message, routing_key: str, *, exchange: str = "", timeout_s: float = CONFIRM_TIMEOUT_S) -> bool:
         """Publish with mandatory and wait for the confirm; False when no queue took it.
 
+        Direct reply-to is no queue: with mandatory the broker returns such a message even though the waiting client gets it.
+
         Raises: BrokerUnavailable when the outcome is unknown or the broker refused it: publish again.
         """
         channel = await self._open_channel()
         try:
             with broker_errors():
                 target = channel.default_exchange if not exchange else await channel.get_exchange(exchange, ensure=False)
-                await target.publish(message, routing_key, mandatory=True, timeout=timeout_s)
+                await target.publish(
+                    message, routing_key, mandatory=not (exchange == "" and routing_key.startswith(DIRECT_REPLY_TO)), timeout=timeout_s
+                )
         except BrokerUnavailable as error:
             if isinstance(error.__cause__, PublishError):
                 return False
