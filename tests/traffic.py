@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from tests.papers import Item, Paper
+
 START: Final = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
@@ -132,6 +134,63 @@ def charge(number: str, kind: str, *, status: str, at: datetime, transaction: st
     return _json("payments.pagarme", document)
 
 
+def _local(at: datetime) -> str:
+    """Write a time as Melhor Envio does: São Paulo, no offset."""
+    return f"{at - timedelta(hours=3):%Y-%m-%d %H:%M:%S}"
+
+
+def label(number: str, event: str, *, parcel: int = 1, posted: datetime, delivered: datetime | None = None) -> Message:
+    """A Melhor Envio hook about one label of an order."""
+    data = {
+        "id": f"9b1f0c52-5d0e-4c57-8a55-{parcel:03d}{number[-9:].zfill(9)}",
+        "status": event,
+        "tracking": f"T{parcel}X{number}",
+        "tags": [{"tag": number, "url": None}],
+        "posted_at": _local(posted),
+        "delivered_at": None if delivered is None else _local(delivered),
+    }
+    return _json("carriers.melhor_envio", {"event": f"order.{event}", "data": data})
+
+
+def paper(number: str, *, total: int, at: datetime) -> Paper:
+    """An NF-e over the whole order."""
+    return Paper(
+        number=str(int(number[-6:] or 0) + 1),
+        code=number[-8:].zfill(8),
+        total=_reais(total),
+        items=(Item(sku="CAM-01", quantity="2.0000", xped=number),),
+        emitted=f"{at - timedelta(hours=3):%Y-%m-%dT%H:%M:%S}-03:00",
+        purchase=number,
+        free_text=f"Pedido loja: {number}",
+        signed_by=None,
+    )
+
+
+def note(number: str, *, total: int, at: datetime) -> Message:
+    """The ERP hands the authorized NF-e on."""
+    made = paper(number, total=total, at=at)
+    return Message("erp.nfe", made.proc(made.protocol(at=made.emitted, digest="", number=f"1352600{number[-8:].zfill(8)}")).encode())
+
+
+def note_canceled(number: str, *, total: int, at: datetime, later: datetime) -> Message:
+    """The ERP hands the cancellation of the NF-e on."""
+    moment = f"{later - timedelta(hours=3):%Y-%m-%dT%H:%M:%S}-03:00"
+    return Message("erp.nfe", paper(number, total=total, at=at).event(at=moment, number=f"1352601{number[-8:].zfill(8)}").encode())
+
+
+def production(number: str, *, at: datetime) -> Message:
+    """The ERP says that the order is being made."""
+    document = {
+        "version": "1",
+        "EventId": f"erp-{number}-p",
+        "EventType": "order.production_started",
+        "OccurredAt": _iso(at),
+        "Source": {"System": "protheus", "Account": "01"},
+        "OrderRef": {"ShopOrderNumber": number},
+    }
+    return _json("erp.json", document)
+
+
 def story(number: str, chance: random.Random) -> list[Message]:
     """Tell one order's life, in the order in which it happened."""
     at = START + timedelta(minutes=chance.randrange(10_000))
@@ -140,7 +199,42 @@ def story(number: str, chance: random.Random) -> list[Message]:
     def later(minutes: int) -> datetime:
         return at + timedelta(minutes=minutes)
 
-    match chance.randrange(9):
+    match chance.randrange(13):
+        case 9:  # the usual way: paid, made, papers, one parcel
+            return [
+                placed(number, total=total, at=at),
+                pix(number, cents=total, at=later(5)),
+                production(number, at=later(30)),
+                note(number, total=total, at=later(60)),
+                label(number, "posted", posted=later(100)),
+                label(number, "delivered", posted=later(100), delivered=later(3000)),
+            ]
+        case 10:  # two parcels, one of them late
+            return [
+                placed(number, total=total, at=at),
+                pix(number, cents=total, at=later(5)),
+                label(number, "posted", posted=later(100)),
+                label(number, "posted", parcel=2, posted=later(101)),
+                label(number, "undelivered", parcel=2, posted=later(101)),
+                label(number, "delivered", posted=later(100), delivered=later(2000)),
+                label(number, "delivered", parcel=2, posted=later(101), delivered=later(4000)),
+            ]
+        case 11:  # a note that is canceled, then everything is given back
+            back = devolution(number, cents=total, at=later(200), status="DEVOLVIDO")
+            return [
+                placed(number, total=total, at=at),
+                pix(number, cents=total, at=later(5)),
+                note(number, total=total, at=later(60)),
+                note_canceled(number, total=total, at=later(60), later=later(90)),
+                pix(number, cents=total, at=later(5), refunds=[back]),
+            ]
+        case 12:  # shipped and papered although nobody paid, canceled by the shop
+            return [
+                placed(number, total=total, at=at),
+                note(number, total=total, at=later(60)),
+                label(number, "posted", posted=later(100)),
+                canceled(number, at=later(200)),
+            ]
         case 0 | 1 | 2:
             return [placed(number, total=total, at=at), pix(number, cents=total, at=later(5))]
         case 3:  # paid twice
