@@ -22,7 +22,7 @@ STORY: Final = "100000503"
 
 # Not a terminal has no width; the tables want some.
 _WIDTH: Final = None if sys.stdout.isatty() else 160
-out: Final = Console(width=_WIDTH)
+out: Final = Console(emoji=False, width=_WIDTH)
 
 
 def say(text: str) -> None:

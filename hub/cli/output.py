@@ -30,12 +30,12 @@ STATE_STYLES: Final = {
 
 def console() -> Console:
     """Return the console of standard output."""
-    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    return Console(emoji=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 def errors() -> Console:
     """Return the console of standard error: messages and progress, never results."""
-    return Console(stderr=True, width=None if sys.stderr.isatty() else _PIPE_WIDTH)
+    return Console(stderr=True, emoji=False, width=None if sys.stderr.isatty() else _PIPE_WIDTH)
 
 
 def table(*columns: str, title: str | None = None, right: tuple[str, ...] = ()) -> Table:

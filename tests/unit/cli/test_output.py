@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from hub.cli.options import day_begins, day_ends, parse_amount, parse_day
-from hub.cli.output import moment
+from hub.cli.output import console, moment
 from hub.cli.publish import content_type_of
 from hub.cli.tables import detail_text, label_of, short
 
@@ -78,3 +78,8 @@ def test_a_status_of_the_shops_own_is_its_own_label() -> None:
 )
 def test_the_content_type_is_guessed_by_the_first_bytes(body: bytes, kind: str | None) -> None:
     assert content_type_of(body) == kind
+
+
+def test_an_identifier_between_colons_is_no_emoji(capsys: pytest.CaptureFixture[str]) -> None:
+    console().print("35261111:100:1352")
+    assert capsys.readouterr().out.strip() == "35261111:100:1352"
