@@ -17,6 +17,7 @@ from hub.engine.deliveries import COMMANDS_KEY, Delivery, Outcome
 from hub.engine.engine import Engine, brief
 from hub.engine.order_state import OrderState, OutboxRow
 from hub.engine.transaction import UnitOfWork
+from hub.engine.verify import refold
 from hub.errors import StoreUnavailable
 from hub.store import bulk
 from hub.store.failures import Failure, classify
@@ -208,6 +209,17 @@ def _expire(engine: Engine, number: str, now: datetime) -> int:
         if again is not None and again > now:  # in review: it is looked at again each hour
             rows.write_timers(connection, [{"order_number": number, "kind": "order.expire", "due_at": again}], [])
     return 1
+
+
+def refold_order(engine: Engine, number: str) -> bool:
+    """Fold an order's log anew and write what differs: for logs that an older fold had read. Publishes nothing; True = it differed."""
+    with engine.database.begin() as connection:
+        found = rows.lock_orders(connection, [number])
+        if number not in found:
+            return False
+        work = UnitOfWork(connection, engine.preparer)
+        state = work.orders[number] = OrderState.opened(found[number])
+        return work.refold(state, refold(connection, number), engine.clock())
 
 
 def outcome_counts(outcomes: Sequence[Outcome]) -> dict[str, int]:

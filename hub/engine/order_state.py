@@ -64,6 +64,7 @@ class OrderState:
     status_sequence: int = 0
     customer_id: str | None = None
     historical: bool = False
+    fold_version: int = FOLD_VERSION
     exists: bool = False
     dirty: bool = False
     updated_at: datetime | None = None
@@ -95,6 +96,7 @@ class OrderState:
             row.status_sequence,
             row.customer_id,
             row.historical,
+            row.fold_version,
             exists=True,
             view=now,
             first_view=now,

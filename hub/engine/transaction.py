@@ -19,7 +19,7 @@ from hub.domain.decisions import Acknowledged
 from hub.domain.effects import Cause, Effects, EventDraft, PolicyCommand, effects
 from hub.domain.fold import apply_fact
 from hub.domain.judgement import AddressText, TrackText
-from hub.domain.ledger import FOLD_VERSION
+from hub.domain.ledger import FOLD_VERSION, Ledger
 from hub.domain.view import View, expire_at, view
 from hub.engine import commands, reference_add, rows
 from hub.engine.dead_letters import dead_letter_row, insert_dead_letters
@@ -379,6 +379,19 @@ class UnitOfWork:
         self._apply(state, item, at, "")
         self.flush()
         return state.version > before
+
+    def refold(self, state: OrderState, ledger: Ledger, at: datetime) -> bool:
+        """Take another ledger for an order and write its rows; nothing is published, and what was done stays done."""
+        before = state.view
+        state.ledger = ledger
+        changed = state.refresh()
+        if not changed and state.fold_version == FOLD_VERSION:
+            return False
+        state.view = view(ledger)
+        state.dirty, state.updated_at = True, at
+        self._exception_rows(state, before, state.view, at, Cause("refold", HUB_SOURCE, state.number, at))
+        self.flush()
+        return changed
 
     def _known(self, state: OrderState, key: str) -> bool:
         return key in state.entries or (state.exists and rows.entry_exists(self.connection, state.number, key))

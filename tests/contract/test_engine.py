@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from adapters.contract import Adapter, Facts, RawDelivery, unsigned
 from hub.engine import operations, unknowns
@@ -92,8 +93,8 @@ def test_a_key_without_adapter_is_unroutable(engine: Engine) -> None:
 def test_personal_data_stays_out_of_ledger_and_log(engine: Engine) -> None:
     feed(engine, [placed("100"), pix("100")])
     for column, table in (("body", "order_log"), ("ledger", "orders"), ("body", "parked_facts")):
-        for (text,) in query(engine, f"SELECT {column} FROM {table}"):
-            assert "Exemplo" not in text and "exemplo.invalid" not in text and "12345678909" not in text and "Rua A" not in text
+        for (kept,) in query(engine, f"SELECT {column} FROM {table}"):
+            assert "Exemplo" not in kept and "exemplo.invalid" not in kept and "12345678909" not in kept and "Rua A" not in kept
     assert query(engine, "SELECT name, search FROM order_personal") == [("Cliente Exemplo", "cliente exemplo cliente100@exemplo.invalid")]
 
 
@@ -431,3 +432,16 @@ def _words(url: str) -> list[str]:
     engine = open_engine(url)
     feed(engine, [placed("7", method="card"), _unheard_of("7")])
     return [one.word for one in unknowns.unknown_words(engine)]
+
+
+def test_a_refold_mends_an_old_ledger_and_publishes_nothing(any_database_url: str) -> None:
+    engine = open_engine(any_database_url)
+    feed(engine, [placed("100"), pix("100"), pix("100", serial=1)])
+    events = published(engine)
+    with engine.database.begin() as connection:
+        connection.execute(text("UPDATE orders SET ledger = replace(ledger, '11970', '11971'), fold_version = 0"))
+    assert {finding.kind for finding in verify(engine.database).findings} >= {"refold"}
+    assert operations.refold_order(engine, "100") is True
+    assert operations.refold_order(engine, "100") is False
+    assert verify(engine.database).findings == []
+    assert published(engine) == events
