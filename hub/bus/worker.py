@@ -37,6 +37,7 @@ ROLES: Final = ("worker", "relay", "scheduler", "archiver")
 REPLY_TYPE: Final = "command.reply.v1"
 _EXPIRE_PARKED_S: Final = 5.0
 _EXPIRE_ORDERS_S: Final = 20.0
+_PURGE_RAW_S: Final = 600.0
 _DEPTH_TIMEOUT_S: Final = 30.0
 
 
@@ -135,6 +136,7 @@ class _Process:
             jobs = (
                 Job("expire_parked", _EXPIRE_PARKED_S, lambda: operations.expire_parked(engine, clock())),
                 Job("expire_orders", _EXPIRE_ORDERS_S, self._give_up_unpaid),
+                Job("purge_raw", _PURGE_RAW_S, lambda: operations.purge_raw(engine, clock())),
             )
             self._scheduler = Scheduler(jobs, did_something=self._committed)
 

@@ -211,6 +211,16 @@ def _expire(engine: Engine, number: str, now: datetime) -> int:
     return 1
 
 
+def purge_raw(engine: Engine, now: datetime, *, limit: int = 2000) -> int:
+    """Delete raw messages whose time is up (HUB_RETAIN_RAW): they hold personal data. Returns how many."""
+    with engine.database.begin() as connection:
+        statement = text(
+            "DELETE FROM raw_messages WHERE sha256 IN "
+            "(SELECT sha256 FROM raw_messages WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit)"
+        )
+        return connection.execute(statement, {"now": bulk.plain(connection, now), "limit": limit}).rowcount
+
+
 def refold_order(engine: Engine, number: str) -> bool:
     """Fold an order's log anew and write what differs: for logs that an older fold had read. Publishes nothing; True = it differed."""
     with engine.database.begin() as connection:

@@ -445,3 +445,11 @@ def test_a_refold_mends_an_old_ledger_and_publishes_nothing(any_database_url: st
     assert operations.refold_order(engine, "100") is False
     assert verify(engine.database).findings == []
     assert published(engine) == events
+
+
+def test_raw_messages_go_when_their_time_is_up(engine: Engine) -> None:
+    feed(engine, [placed("100"), pix("100")])
+    assert operations.purge_raw(engine, NOW + timedelta(days=29)) == 0
+    assert operations.purge_raw(engine, NOW + timedelta(days=30), limit=1) == 1
+    assert operations.purge_raw(engine, NOW + timedelta(days=30)) == 1
+    assert count(engine, "raw_messages") == 0

@@ -10,10 +10,11 @@ from hub.engine import operations
 from hub.engine.engine import Engine
 from hub.engine.order_document import order_document
 from hub.engine.verify import verify
+from hub.store import tables
 from schemas.commands import CommandReply
 from schemas.documents import OrderView
 from schemas.events import event_model
-from tests.traffic import START, Message, pix, placed
+from tests.traffic import START, Message, note, pix, placed
 from tests.world import NOW, command, feed, open_engine, open_exceptions, published, query, states
 
 _ID = "6f0f7c1e-0000-4000-8000-{:012d}"
@@ -142,3 +143,44 @@ def test_a_resolution_is_written_beside_its_exception(engine: Engine) -> None:
     ((row,),) = query(engine, "SELECT id FROM exceptions")
     send(engine, "exception.resolve", None, exception=row, resolution="crédito na loja")
     assert query(engine, "SELECT resolution, resolved_by FROM exceptions") == [("crédito na loja", "ana")]
+
+
+def test_nothing_is_given_up_while_money_may_lie_unread(engine: Engine) -> None:
+    assert not operations.timers_due(engine, NOW)
+    feed(engine, [placed("100", at=START)])
+    assert operations.timers_due(engine, NOW)
+    assert not operations.money_may_lie_unread(engine, NOW)
+
+    worker = {"id": "w1", "host": "h", "pid": 1, "roles": "[]", "state": "batch", "started_at": NOW, "seen_at": NOW}
+    with engine.database.begin() as connection:
+        connection.execute(tables.workers.insert().values(worker))
+    assert operations.money_may_lie_unread(engine, NOW)
+    assert not operations.money_may_lie_unread(engine, NOW + timedelta(hours=1)), "a worker that is silent for long is dead"
+
+    fetch = {"adapter": "payments.pix", "action": "fetch", "request_key": "cob:1", "state": "queued", "parameters": "{}"}
+    with engine.database.begin() as connection:
+        connection.execute(tables.outbound_requests.insert().values({**fetch, "created_at": NOW, "updated_at": NOW}))
+    assert operations.money_may_lie_unread(engine, NOW + timedelta(hours=1))
+
+
+def test_an_order_that_was_paid_meanwhile_is_not_given_up(engine: Engine) -> None:
+    feed(engine, [placed("100", at=START)])
+    feed(engine, [pix("100", at=START + timedelta(days=3))])
+    assert operations.fire_timers(engine, NOW) == 0
+    assert states(engine) == {"100": ("processing", "paid")}
+
+
+def test_a_held_order_is_given_up_after_its_release(engine: Engine) -> None:
+    feed(engine, [placed("100", at=START)])
+    send(engine, "order.hold")
+    assert operations.fire_timers(engine, NOW) == 0
+    assert send(engine, "order.release").state == "new"
+    assert operations.fire_timers(engine, NOW) == 1
+    assert states(engine) == {"100": ("canceled", "none")}
+
+
+def test_a_paper_far_above_the_order_holds_it_by_policy(engine: Engine) -> None:
+    feed(engine, [placed("100"), pix("100"), note("100", total=20000, at=START)])
+    assert show(engine).hold_reasons == ("fiscal",)
+    assert query(engine, "SELECT actor FROM order_log WHERE kind = 'order.hold'") == [("policy:value_mismatch",)]
+    assert {kind for _, kind, _ in open_exceptions(engine)} == {"value_mismatch"}
