@@ -29,6 +29,7 @@ from hub.engine import operations
 from hub.engine.deliveries import Reply
 from hub.engine.engine import Engine
 from hub.engine.operations import Redrive
+from hub.engine.unknowns import apply_mappings
 from hub.errors import HubError, SettingsInvalid
 
 _log: Final = structlog.get_logger(__name__)
@@ -38,6 +39,7 @@ REPLY_TYPE: Final = "command.reply.v1"
 _EXPIRE_PARKED_S: Final = 5.0
 _EXPIRE_ORDERS_S: Final = 20.0
 _PURGE_RAW_S: Final = 600.0
+_MAP_UNKNOWNS_S: Final = 3600.0
 _DEPTH_TIMEOUT_S: Final = 30.0
 
 
@@ -136,6 +138,8 @@ class _Process:
             jobs = (
                 Job("expire_parked", _EXPIRE_PARKED_S, lambda: operations.expire_parked(engine, clock())),
                 Job("expire_orders", _EXPIRE_ORDERS_S, self._give_up_unpaid),
+                # At once, and now and then: another process may have taken in a word before its mapping was set.
+                Job("map_unknowns", _MAP_UNKNOWNS_S, lambda: apply_mappings(engine)["applied"]),
                 Job("purge_raw", _PURGE_RAW_S, lambda: operations.purge_raw(engine, clock())),
             )
             self._scheduler = Scheduler(jobs, did_something=self._committed)
