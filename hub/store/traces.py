@@ -28,6 +28,7 @@ from hub.store.tables import (
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
+_PRINTED: Final = re.compile(r"(?:NFE)?([0-9]{6}[0-9A-Z]{12}[0-9]{26})|([A-Z]{2}[0-9]{9}[A-Z]{2})")
 _MANY: Final = 50
 
 
@@ -48,16 +49,27 @@ class Found:
                 self.orders[number].append(name)
 
 
+def spellings(word: str) -> list[str]:
+    """Give the word, and as it stands in the tables what papers and labels print in groups: an NF-e key, a number of the post.
+
+    Nothing else is changed: where a blank or a dash belongs to the word, another word could be somebody else's.
+    """
+    match = _PRINTED.fullmatch(re.sub(r"[\s.-]", "", word).upper())
+    plain = (match[1] or match[2]) if match else word
+    return list(dict.fromkeys((word, plain)))
+
+
 def find(connection: Connection, word: str) -> Found:
     """Look a word up everywhere. At most 50 orders of one customer."""
     found = Found()
+    words = spellings(word)
     found.add(_column(connection, select(orders.c.number).where(orders.c.number == word)), "order number")
     _find_references(connection, word, found)
     found.add(_column(connection, select(order_log.c.order_number).where(order_log.c.source_event_id == word).distinct()), "event id")
     found.add(_column(connection, select(invoices.c.order_number).where(invoices.c.number == word)), "invoice")
-    found.add(_column(connection, select(fiscal_documents.c.order_number).where(fiscal_documents.c.access_key == word)), "access_key")
+    found.add(_column(connection, select(fiscal_documents.c.order_number).where(fiscal_documents.c.access_key.in_(words))), "access_key")
     tracked = select(shipment_tracks.c.order_number)
-    found.add(_column(connection, tracked.where(shipment_tracks.c.number == word)), "tracking")
+    found.add(_column(connection, tracked.where(shipment_tracks.c.number.in_(words)).distinct()), "tracking")
     found.add(_column(connection, select(orders.c.number).where(orders.c.customer_id == word).limit(_MANY)), "customer id")
     if "@" in word:
         email = func.lower(order_personal.c.email) == word.lower()
@@ -75,7 +87,7 @@ def _column(connection: Connection, statement: Select[Any]) -> list[Any]:
 
 
 def _find_references(connection: Connection, word: str, found: Found) -> None:
-    values = [order_references.c.value == word]
+    values = [order_references.c.value.in_(spellings(word))]
     if match := re.fullmatch(r"(?:(\d{3}):)?0*(\d+)", word):
         # A nosso_numero stands in the table without left zeros, behind its bank or `*`.
         bank, digits = match[1], match[2]
@@ -105,7 +117,7 @@ def _find_raw(connection: Connection, word: str, found: Found) -> None:
 
 
 def _find_unapplied(connection: Connection, word: str, found: Found) -> None:
-    waiting = select(parked_references.c.parked_id).where(parked_references.c.value == word)
+    waiting = select(parked_references.c.parked_id).where(parked_references.c.value.in_(spellings(word)))
     event = parked_facts.c.body.contains(f'"event_id":{orjson.dumps(word).decode()}', autoescape=True)
     found.parked = rows(connection, select(parked_facts).where(or_(parked_facts.c.id.in_(waiting), event)).order_by(parked_facts.c.id))
     wanted: list[ColumnElement[bool]] = [dead_letters.c.cause.contains(word, autoescape=True), dead_letters.c.body_sha256 == word.lower()]

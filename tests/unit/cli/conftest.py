@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 import pytest
 import structlog
@@ -63,3 +65,31 @@ def shop(sqlite_url: str) -> str:
 def postgres_shop(database_url: str) -> str:
     """The same shop on PostgreSQL."""
     return fill(database_url)
+
+
+@pytest.fixture
+def any_shop(any_database_url: str) -> str:
+    """The same shop on both."""
+    return fill(any_database_url)
+
+
+PARCELS: Final = "100001001"
+
+
+@pytest.fixture
+def parcels(any_database_url: str) -> str:
+    """On both databases: a paid order with its NF-e, in two parcels, one of which is in trouble."""
+    engine = world.open_engine(any_database_url)
+    posted = traffic.START + timedelta(hours=5)
+    messages = [
+        traffic.placed(PARCELS),
+        traffic.pix(PARCELS),
+        traffic.note(PARCELS, total=11970, at=traffic.START + timedelta(hours=1)),
+        traffic.label(PARCELS, "posted", posted=posted),
+        traffic.label(PARCELS, "posted", parcel=2, posted=posted + timedelta(minutes=1)),
+        traffic.label(PARCELS, "delivered", parcel=2, posted=posted, delivered=posted + timedelta(days=1)),
+        traffic.label(PARCELS, "undelivered", posted=posted),
+    ]
+    world.feed(engine, messages)
+    world.close_engines()
+    return any_database_url

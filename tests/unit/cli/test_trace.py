@@ -2,14 +2,16 @@
 
 import hashlib
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tests import traffic
-from tests.unit.cli.conftest import Run
+from tests.unit.cli.conftest import PARCELS, Run
 
 E2E = traffic.end_to_end_id("1001", traffic.START)
+KEY = traffic.paper(PARCELS, total=11970, at=traffic.START + timedelta(hours=1)).access_key
 
 
 def trace(hub: Run, word: str, url: str) -> dict[str, Any]:
@@ -36,6 +38,36 @@ def test_an_order_is_found_by(hub: Run, shop: str, word: str, known_by: str) -> 
     (order,) = trace(hub, word, shop)["orders"]
     assert order["number"] == "1001"
     assert known_by in order["known_by"]
+
+
+def _grouped(key: str) -> str:
+    return " ".join(key[start : start + 4] for start in range(0, len(key), 4))
+
+
+@pytest.mark.parametrize(
+    ("word", "known_by"),
+    [
+        (PARCELS, "order number"),
+        (traffic.end_to_end_id(PARCELS, traffic.START), "e2e"),
+        (f"T1X{PARCELS}", "tracking"),
+        (f"T2X{PARCELS}", "tracking"),
+        (f"9b1f0c52-5d0e-4c57-8a55-002{PARCELS}", "label_id"),
+        (KEY, "access_key"),
+        (_grouped(KEY), "access_key"),
+        (f"NFe{KEY}", "access_key"),
+    ],
+)
+def test_an_order_with_parcels_and_papers_is_found_by(hub: Run, parcels: str, word: str, known_by: str) -> None:
+    (order,) = trace(hub, word, parcels)["orders"]
+    assert order["number"] == PARCELS
+    assert known_by in order["known_by"]
+
+
+def test_a_tracking_number_typed_by_hand_is_found_as_the_label_prints_it(hub: Run, shop: str) -> None:
+    base = ("--direct", "--database-url", shop)
+    assert hub("order", "shipment-create", "1001", "--carrier", "correios", "--track", "AA123456785BR", *base).exit_code == 0
+    for word in ("AA123456785BR", "aa123456785br", "AA 123 456 785 BR"):
+        assert [one["known_by"] for one in trace(hub, word, shop)["orders"]] == [["tracking"]]
 
 
 def test_the_timeline_holds_message_fact_transition_and_events(hub: Run, shop: str) -> None:
