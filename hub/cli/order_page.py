@@ -34,6 +34,18 @@ PAYMENT_LABELS: Final[Mapping[str, str]] = {
 }
 """States of an order's money and of a single payment."""
 
+HOLD_LABELS: Final[Mapping[str, str]] = {
+    "operator": "operador",
+    "dispute": "contestação aberta",
+    "fraud": "suspeita de fraude",
+    "stock": "estoque",
+    "fiscal": "nota fiscal",
+}
+"""Reasons of a hold that the hub knows; a shop's own words are their own label."""
+
+EVIDENCE_LABELS: Final[Mapping[str, str]] = {"nfe_proc": "XML autorizado", "erp_notice": "aviso do ERP", "manual": "informada à mão"}
+"""What a tax paper's state rests on."""
+
 
 def show(out: Console, order: Document, zone: ZoneInfo) -> None:
     """Print everything of an order."""
@@ -70,8 +82,12 @@ def _head(order: Document, zone: ZoneInfo) -> Panel:
         + (f"   contestado {money(order['charged_back_cents'])}" if order["charged_back_cents"] else ""),
         f"Ações: {', '.join(ACTION_LABELS.get(name, name) for name in order['allowed_actions'] if name != 'order.get') or 'nenhuma'}",
     ]
+    if order["attention"]:
+        words = ", ".join(describe_entry(f"shipment.{word}", {}).lower() for word in order["attention"])
+        lines.insert(1, f"[bold red]Atenção: {escape(words)}[/]")
     if order["hold_reasons"]:
-        lines.insert(1, f"Segurado por: {escape(', '.join(order['hold_reasons']))}")
+        reasons = ", ".join(HOLD_LABELS.get(reason, reason) for reason in order["hold_reasons"])
+        lines.insert(1, f"[bold magenta]Segurado por: {escape(reasons)}[/]")
     for name, words in (("parent", "Substitui o pedido"), ("child", "Substituído pelo pedido")):
         if order[name]:
             lines.append(f"{words} {escape(order[name])}")
@@ -133,7 +149,7 @@ def _shipments(shipments: Iterable[Document], zone: ZoneInfo) -> Any:
     for one in shipments:
         tracks = [" ".join(word for word in (track["number"], track["title"], track["url"]) if word) for track in one["tracks"]]
         made.add_row(
-            tables.short(one["id"], 40),
+            escape(one["id"]),  # whole: commands name it
             escape(one["carrier"] or ""),
             escape(describe_entry(f"shipment.{one['state']}", {})),
             moment(one["updated_at"], zone),
@@ -144,14 +160,15 @@ def _shipments(shipments: Iterable[Document], zone: ZoneInfo) -> Any:
 
 
 def _papers(papers: Iterable[Document], zone: ZoneInfo) -> Any:
-    made = table("Número", "Série", "Situação", "Valor", "Emitida", "Chave de acesso", title="Notas fiscais", right=("Valor",))
+    made = table("Número", "Série", "Situação", "Valor", "Emitida", "Prova", "Chave de acesso", title="Notas fiscais", right=("Valor",))
     for one in papers:
         made.add_row(
             escape(one["number"] or ""),
             escape(one["series"] or ""),
-            escape(describe_entry(f"fiscal.{one['state']}", {})),
+            "Ignorada (homologação)" if one["state"] == "ignored" else escape(describe_entry(f"fiscal.{one['state']}", {})),
             money(one["total_cents"]) if one["total_cents"] is not None else "",
             moment(one["issued_at"], zone),
+            EVIDENCE_LABELS.get(one["evidence"] or "", ""),
             escape(one["access_key"] or ""),
         )
     return made
@@ -162,15 +179,17 @@ def _refunds(refunds: Iterable[Document], zone: ZoneInfo) -> Any:
     states = {"pending": "em andamento", "done": "feito", "failed": "não realizado"}
     for one in refunds:
         state = states.get(one["state"], one["state"])
-        made.add_row(tables.short(one["id"], 40), moment(one["created_at"], zone), money(one["amount_cents"]), state, one["method"] or "")
+        made.add_row(escape(one["id"]), moment(one["created_at"], zone), money(one["amount_cents"]), state, one["method"] or "")
     return made
 
 
 def _comments(comments: Iterable[Document], zone: ZoneInfo) -> Any:
-    made = table("Quando", "Quem", "Comentário", "Cliente avisado", "Visível", title="Comentários")
+    made = table("Quando", "Quem", "Comentário", "Sobre", "Cliente avisado", "Visível", title="Comentários")
+    kinds = {"invoice": "fatura", "shipment": "entrega", "refund": "reembolso"}
     for one in comments:
+        about = f"{kinds.get(one['document']['kind'], one['document']['kind'])} {one['document']['id']}" if one["document"] else ""
         flags = ["sim" if one[name] else "não" for name in ("notified", "visible")]
-        made.add_row(moment(one["at"], zone), escape(one["actor"] or ""), escape(one["text"]), *flags)
+        made.add_row(moment(one["at"], zone), escape(one["actor"] or ""), escape(one["text"]), escape(about), *flags)
     return made
 
 

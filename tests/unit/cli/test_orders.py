@@ -5,7 +5,7 @@ import json
 import pytest
 
 from schemas.documents import OrderView
-from tests.unit.cli.conftest import Run
+from tests.unit.cli.conftest import PARCELS, Run
 
 
 def numbers(hub: Run, url: str, *options: str) -> list[str]:
@@ -113,3 +113,31 @@ def test_movements_of_money_and_invoices(hub: Run, shop: str) -> None:
     assert sorted(row["order"] for row in rows) == ["1001", "2001"]
     assert "R$ 200,00" in hub("invoices", "list", "--database-url", shop).stdout
     assert "captura" in hub("transactions", "list", "--kind", "capture", "--database-url", shop).stdout
+
+
+def test_the_page_shows_parcels_papers_and_what_staff_must_look_at(hub: Run, parcels: str) -> None:
+    base = ("--direct", "--database-url", parcels)
+    label = f"melhor_envio:9b1f0c52-5d0e-4c57-8a55-001{PARCELS}"
+    note = ("--text", "cliente avisa: [portaria] fechada", "--visible", "--document", f"shipment:{label}")
+    assert hub("order", "comment", PARCELS, *note, "--actor", "ana", *base).exit_code == 0
+    page = hub("orders", "show", PARCELS, "--database-url", parcels)
+    assert page.exit_code == 0, page.output
+    for words in (
+        "Atenção: dificuldade de entrega",
+        "Entregas", label, label.replace("-001", "-002"), f"T1X{PARCELS}", f"T2X{PARCELS}", "Dificuldade de entrega", "Entregue",
+        "Notas fiscais", "Nota fiscal emitida", "XML autorizado",
+        "Comentários", "cliente avisa: [portaria] fechada", f"entrega {label}",
+    ):  # fmt: skip
+        assert words in page.stdout, words
+    document = json.loads(hub("orders", "show", PARCELS, "--json", "--database-url", parcels).stdout)
+    OrderView.model_validate(document)
+    assert document["attention"] == ["delivery_difficulty"]
+    assert [(one["document"]["kind"], one["visible"]) for one in document["comments"]] == [("shipment", True)]
+
+
+def test_the_page_says_why_an_order_is_held(hub: Run, shop: str) -> None:
+    for reason in ("fraud", "laudo"):
+        assert hub("order", "hold", "1001", "--hold-reason", reason, "--direct", "--database-url", shop).exit_code == 0
+    page = hub("orders", "show", "1001", "--database-url", shop).stdout
+    assert "Segurado por: suspeita de fraude, laudo" in page
+    assert "Pedido segurado" in page
