@@ -1,6 +1,7 @@
 """`hub order VERB NUMBER...`: the commands on orders."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import typer
@@ -89,8 +90,7 @@ def cancel(
     """Cancelar: only orders for which no money came; what is paid is refunded instead."""
     how = How(actor, reason, idempotency_key, expected_version, direct, timeout, amqp_url, database_url)
     commands = build("order.cancel", numbers, {"comment": comment, "notify": notify, "visible": visible}, how)
-    shown = f"{', '.join(numbers[:5])}{' ...' if len(numbers) > 5 else ''} ({len(commands)})"
-    confirm(f"Cancelar {shown}?", yes)
+    confirm(f"Cancelar {listed(numbers)}?", yes)
     show(send(commands, how), as_json=as_json)
 
 
@@ -116,6 +116,14 @@ def get(
             else:
                 errors().print(f"{answer['order']}: {answer['code'] or answer['outcome']} {answer['message']}", highlight=False)
     end(answers)
+
+
+def listed(numbers: Sequence[str]) -> str:
+    """Name orders in a question: the first five, and how many they are."""
+    unique = list(dict.fromkeys(numbers))
+    if len(unique) == 1:
+        return f"o pedido {unique[0]}"
+    return f"{len(unique)} pedidos ({', '.join(unique[:5])}{' ...' if len(unique) > 5 else ''})"
 
 
 def confirm(question: str, yes: bool) -> None:

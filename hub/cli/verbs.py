@@ -1,84 +1,152 @@
 """Verbs made from the command models: one mechanism for every manual step, so that a new command needs one line here."""
 
 import inspect
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from types import UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import typer
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from hub.cli.failures import Failure
 from hub.cli.options import AmqpUrl, AsJson, DatabaseUrl, parse_amount
-from hub.cli.order import Yes, confirm
+from hub.cli.order import Comment, Notify, Visible, Yes, confirm, listed
 from hub.cli.send import Actor, Direct, ExpectedVersion, How, Key, Numbers, Reason, Timeout, build, send, show
-from schemas.commands import COMMANDS
+from hub.config import load_settings
+from hub.engine.timeline import money
+from schemas.commands import COMMANDS, CommentedDocument
+
+Words = Mapping[str, Any]
+"""Options by their names, as typed; those not given are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """A verb of `hub order`. `asks`: the question before what is not undone by another command."""
+    """A verb of `hub order`.
+
+    `asks`: the question before what no other command takes back; a function sees the options. `more`: options that the model
+    does not have, or has otherwise. `shape` turns all options into those of the model. Raises: Failure.
+    """
 
     name: str
     command: str
     help: str
-    asks: str | None = None
+    asks: str | Callable[[Words], str] | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+    shape: Callable[[Words], Words] = dict
 
+
+# -- refunds: an amount, or everything -----------------------------------------------------------------------------------------
+
+_PARTS: Final = ("line", "shipping", "extra", "fee")
+
+_REFUND_OPTIONS: Final[Mapping[str, Any]] = {
+    "all": Annotated[bool, typer.Option("--all", help="All that is left.")],
+    "amount": Annotated[
+        int | None, typer.Option("--amount", metavar="REAIS", parser=parse_amount, help="So much, whatever for, as in 19,90.")
+    ],
+    "mode": Annotated[
+        Literal["online", "offline"] | None,
+        typer.Option("--mode", help="online = by the provider, offline = it was given back already.", show_default="offline with --method"),
+    ],
+}
+
+
+def _refund(given: Words) -> Words:
+    """Say what is given back in the model's words, where nothing said would mean everything."""
+    wanted = [name for name in ("all", "amount") if given.get(name)] + (["line"] if any(name in given for name in _PARTS) else [])
+    if len(wanted) != 1:
+        raise Failure("say what is given back: --all, or --amount, or --line, --shipping, --extra and --fee")
+    data = {name: value for name, value in given.items() if name not in ("all", "amount")}
+    if "amount" in given:
+        # The form's field for money that belongs to no line: what is due stays, and nothing goes back to the shelf.
+        data["extra"] = given["amount"]
+    if "method" in given:
+        data.setdefault("mode", "offline")
+    if "mode" not in data:
+        raise Failure("say by which means the money went back (--method), or --mode online")
+    return data
+
+
+def _refund_question(given: Words) -> str:
+    if given.get("all"):
+        return "Reembolsar tudo o que resta de"
+    return f"Reembolsar {money(given['amount'])} de" if "amount" in given else "Reembolsar"
+
+
+# -- the table -------------------------------------------------------------------------------------------------------------------
 
 VERBS: Final = (
     Verb("hold", "order.hold", "Segurar: nothing goes on until the order is released; facts still come in."),
     Verb("release", "order.release", "Liberar: what was deferred and is still due is done now."),
-    Verb("start-production", "order.start_production", "Pedido em produção: only paid orders."),
-    Verb("comment", "order.comment", "Comentar: a text for the history, for the customer too if asked."),
-    Verb("set-status", "order.set_status", "Choose the status shown; a linked one does what it says and asks the same guard."),
-    Verb("set-address", "order.set_address", "Change the billing or shipping address."),
-    Verb("expire", "order.expire", "Give an unpaid order up, as its timer does, once its time is over.", "Cancelar por falta de pagamento"),
-    Verb("review-accept", "review.accept", "Aprovar a análise: the payment under review counts as captured."),
-    Verb("review-deny", "review.deny", "Recusar a análise: the order is canceled.", "Recusar"),
-    Verb("payment-void", "payment.void", "Give an authorized payment up at its provider."),
-    Verb("fiscal-mark-issued", "fiscal.mark_issued", "NF emitida: a person says that the tax paper exists."),
+    Verb("start-production", "order.start_production", "Colocar em produção: only paid orders."),
+    Verb("comment", "order.comment", "Salvar comentário: a text for the history; for the customer too, if asked."),
+    Verb("set-status", "order.set_status", "Alterar status: a linked one does what it says, and asks the same guard."),
+    Verb("set-address", "order.set_address", "Alterar endereço: replaces the whole billing or shipping address."),
+    Verb(
+        "expire",
+        "order.expire",
+        "Cancelar por falta de pagamento: as its timer does, once the time is over.",
+        "Cancelar por falta de pagamento",
+    ),
+    Verb("review-accept", "review.accept", "Aceitar pagamento: the one under review counts as captured."),
+    Verb("review-deny", "review.deny", "Negar pagamento: the order whose payment is under review is canceled.", "Negar o pagamento de"),
+    Verb("payment-void", "payment.void", "Desistir da autorização: its provider gives the money free.", "Desistir do pagamento de"),
+    Verb("fiscal-mark-issued", "fiscal.mark_issued", "Nota fiscal emitida: a person says that the tax paper exists."),
     Verb("shipment-create", "shipment.create", "Entrega: a parcel leaves the shop, with its tracking numbers."),
-    Verb("shipment-add-track", "shipment.add_track", "Incluir rastreador."),
-    Verb("shipment-remove-track", "shipment.remove_track", "Remover rastreador."),
-    Verb("shipment-mark-in-transit", "shipment.mark_in_transit", "Pedido em transporte."),
-    Verb("shipment-mark-difficulty", "shipment.mark_difficulty", "Dificuldade de entrega."),
-    Verb("shipment-mark-delivered", "shipment.mark_delivered", "Pedido entregue."),
-    Verb("refund", "refund.create", "Reembolso: give money back; nothing said = all that is left.", "Reembolsar"),
-    Verb("resend", "notify.resend", "Enviar e-mail de novo: order, invoice, shipment or refund."),
+    Verb("shipment-add-track", "shipment.add_track", "Incluir rastreador: one more tracking number of a shipment."),
+    Verb("shipment-remove-track", "shipment.remove_track", "Remover rastreador: a tracking number that was wrong."),
+    Verb("shipment-mark-in-transit", "shipment.mark_in_transit", "Marcar em transporte: says the staff, where no carrier does."),
+    Verb("shipment-mark-difficulty", "shipment.mark_difficulty", "Marcar dificuldade de entrega: says the staff, where no carrier does."),
+    Verb("shipment-mark-delivered", "shipment.mark_delivered", "Marcar entregue: says the staff, where no carrier does."),
+    Verb("refund", "refund.create", "Reembolso: money given back.", _refund_question, _REFUND_OPTIONS, _refund),
+    Verb("resend", "notify.resend", "Enviar e-mail: the notice of the order or of one of its documents once more."),
 )
 
 _HELP: Final[Mapping[str, str]] = {
-    "notify": "Write to the customer, or not.",
-    "visible": "Show it in the customer's panel, or not.",
-    "comment": "A comment for the order's history.",
     "payment": "Which payment, as `hub orders show` lists them.",
     "shipment": "Which shipment, as `hub orders show` lists them.",
     "tracks": "A tracking number, or NUMBER=URL; may be given many times.",
     "items": "What is inside, as SKU=QUANTITY; may be given many times. Default: all that remains.",
     "lines": "Units given back, as SKU=QUANTITY, or SKU=QUANTITY:stock for back to stock; may be given many times.",
-    "address": "The address as a JSON object: street, number, complement, district, city, state, postal_code, country.",
-    "document": "On a document: KIND:ID, as in invoice:F-100.",
-    "at": "Since when, ISO 8601 with offset.",
+    "at": "When it was: 2026-11-25T10:00:00-03:00, or 25/11/2026 10:00 on the shop's clock. Default: now.",
     "carrier": "Carrier code from `hub carriers list`, or custom.",
-    "hold_reason": "Why it is held: operator, fraud, stock, fiscal, ... Release: only this reason; default all.",
+    "hold_reason": "Why: operator, fraud, stock, fiscal, or a word of the shop's own. Default: operator; of a release: all.",
     "text": "The comment.",
     "status": "Status code, as `hub orders list` filters by.",
     "type": "Which address.",
-    "number": "The tracking number; for a tax paper its number.",
     "series": "The tax paper's series.",
     "access_key": "The tax paper's 44 characters (chave de acesso).",
-    "url": "Where it can be seen.",
     "title": "The carrier's name as the customer shall read it.",
-    "mode": "online = by the provider, offline = it was given back already.",
-    "method": "By which means the money went back; required offline.",
+    "method": "By which means the money went back.",
     "kind": "Of what the notice is sent again.",
     "fee_cents": "Kept from the refund, as in 19,90.",
-    "extra_cents": "Given on top of the lines, as in 19,90.",
+    "extra_cents": "On top of lines and freight, as in 19,90.",
     "shipping_cents": "Of the freight, as in 19,90.",
     "force": "Ship although it is not paid (supervisor; needs --reason).",
+    "fiscal.mark_issued number": "The tax paper's number.",
+    "fiscal.mark_issued url": "Where the customer can see it.",
+    "shipment.add_track number": "The tracking number.",
+    "shipment.remove_track number": "The tracking number.",
+    "order.comment document": "The comment is on this document: KIND:ID, as in invoice:F-1001.",
+    "notify.resend document": "Its id. Default: the latest of its kind.",
+    "street": "Rua, avenida.",
+    "number": "Número.",
+    "complement": "Complemento.",
+    "district": "Bairro.",
+    "city": "Cidade.",
+    "state": "UF.",
+    "postal_code": "CEP.",
+    "country": "País.",
+    "name": "Quem recebe.",
+    "phone": "Telefone.",
 }
+_SHARED: Final[Mapping[str, Any]] = {"comment": Comment, "notify": Notify, "visible": Visible}
+_SINGULAR: Final[Mapping[str, str]] = {"tracks": "track", "items": "item", "lines": "line"}
+_INSTANT_FORMS: Final = ("%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -87,31 +155,51 @@ def add_verbs(app: typer.Typer) -> None:
         app.command(verb.name, help=verb.help)(_command(verb))
 
 
-def _command(verb: Verb) -> Callable[..., None]:
-    fields = COMMANDS[verb.command].model_fields
-    options = {_option(name): (name, info) for name, info in fields.items()}
+# -- from a model to a command ---------------------------------------------------------------------------------------------------
 
-    def run(numbers: list[str], **given: Any) -> None:
-        how = How(
-            given.pop("actor"),
-            given.pop("reason"),
-            given.pop("idempotency_key"),
-            given.pop("expected_version"),
-            given.pop("direct"),
-            given.pop("timeout"),
-            given.pop("amqp_url"),
-            given.pop("database_url"),
-        )
-        as_json, yes = given.pop("as_json"), given.pop("yes", True)
-        data = {options[option][0]: _value(options[option][0], value) for option, value in given.items() if value not in (None, [])}
-        commands = build(verb.command, numbers, data, how)
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """A field of the model as an option; `inside` is the field whose model it is a field of."""
+
+    field: str
+    info: FieldInfo
+    inside: str | None = None
+
+    @property
+    def name(self) -> str:
+        return _SINGULAR.get(self.field, self.field.removesuffix("_cents"))
+
+
+def _options(command: str) -> dict[str, _Option]:
+    found: list[_Option] = []
+    for name, info in COMMANDS[command].model_fields.items():
+        nested = info.annotation
+        if isinstance(nested, type) and issubclass(nested, BaseModel):
+            found += [_Option(inner, one, name) for inner, one in nested.model_fields.items()]
+        else:
+            found.append(_Option(name, info))
+    return {one.name: one for one in found}
+
+
+def _command(verb: Verb) -> Callable[..., None]:
+    options = _options(verb.command)
+
+    def run(numbers: list[str], as_json: bool, yes: bool = True, **given: Any) -> None:
+        how = how_of(given)
+        typed = typed_of(given)
+        commands = write(verb, numbers, typed, how)
         if verb.asks is not None:
-            shown = f"{', '.join(numbers[:5])}{' ...' if len(numbers) > 5 else ''} ({len(commands)})"
-            confirm(f"{verb.asks} {shown}?", yes)
+            confirm(f"{verb.asks if isinstance(verb.asks, str) else verb.asks(typed)} {listed(numbers)}?", yes)
         show(send(commands, how), as_json=as_json)
 
     parameters = [_parameter("numbers", Numbers)]
-    parameters += [_parameter(option, _annotation(name, info), None) for option, (name, info) in options.items()]
+    for name, option in options.items():
+        required = option.info.is_required() and option.inside is None and name not in verb.more
+        annotation = verb.more.get(name) or _annotation(verb.command, option)
+        parameters.append(_parameter(name, annotation, inspect.Parameter.empty if required else None))
+    for name in verb.more.keys() - options.keys():
+        parameters.append(_parameter(name, verb.more[name], False if get_args(verb.more[name])[0] is bool else None))
     if verb.asks is not None:
         parameters.append(_parameter("yes", Yes, False))
     sending = (("actor", Actor), ("reason", Reason), ("idempotency_key", Key), ("expected_version", ExpectedVersion))
@@ -129,23 +217,22 @@ def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empt
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _option(field: str) -> str:
-    return {"tracks": "track", "items": "item", "lines": "line"}.get(field, field.removesuffix("_cents"))
-
-
-def _annotation(name: str, info: FieldInfo) -> Any:
-    help_text = _HELP.get(name, info.description or "")
-    flag = f"--{_option(name).replace('_', '-')}"
-    if name in ("tracks", "items", "lines"):
+def _annotation(command: str, option: _Option) -> Any:
+    name = option.field
+    if name in _SHARED:
+        return _SHARED[name]
+    help_text = _HELP.get(f"{command} {name}") or _HELP.get(name) or option.info.description or ""
+    flag = f"--{option.name.replace('_', '-')}"
+    if name in _SINGULAR:
         return Annotated[list[str] | None, typer.Option(flag, metavar="WORD", help=help_text)]
     if name.endswith("_cents"):
-        return Annotated[int | None, typer.Option(flag, metavar="REAIS", parser=parse_amount, help=help_text or "An amount, as in 19,90.")]
-    kinds = _kinds(info.annotation)
+        return Annotated[int | None, typer.Option(flag, metavar="REAIS", parser=parse_amount, help=help_text)]
+    kinds = _kinds(option.info.annotation)
     if bool in kinds:
-        return Annotated[bool | None, typer.Option(f"{flag}/--no-{flag[2:]}", help=help_text, show_default="as the model says")]
-    words = [str(word) for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
-    metavar = "|".join(words) if words else "TEXT"
-    return Annotated[str | None, typer.Option(flag, metavar=metavar, help=help_text)]
+        return Annotated[bool, typer.Option(flag, help=help_text)]
+    if words := tuple(word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)):
+        return Annotated[Literal[words] | None, typer.Option(flag, help=help_text)]
+    return Annotated[str | None, typer.Option(flag, metavar="TEXT", help=help_text)]
 
 
 def _kinds(annotation: Any) -> list[Any]:
@@ -157,18 +244,47 @@ def _kinds(annotation: Any) -> list[Any]:
     return [annotation]
 
 
-def _value(name: str, value: Any) -> Any:
+# -- from what was typed to messages -----------------------------------------------------------------------------------------------
+
+_SENDING: Final = ("actor", "reason", "idempotency_key", "expected_version", "direct", "timeout", "amqp_url", "database_url")
+
+
+def how_of(given: Words) -> How:
+    """Take out the options that are about the sending."""
+    return How(**{name: given[name] for name in _SENDING})
+
+
+def typed_of(given: Words) -> Words:
+    """Take out the options that are about the command and were given."""
+    return {name: value for name, value in given.items() if name not in _SENDING and value not in (None, [], ())}
+
+
+def write(verb: Verb, numbers: Sequence[str], typed: Words, how: How) -> list[dict[str, Any]]:
+    """Write the messages of a verb, one per order. Raises: Failure for what no hub would accept."""
+    return build(verb.command, numbers, _data(_options(verb.command), verb.shape(typed)), how)
+
+
+def _data(options: Mapping[str, _Option], given: Words) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for name, value in given.items():
+        option = options[name]
+        place = data if option.inside is None else data.setdefault(option.inside, {})
+        place[option.field] = _value(option, value)
+    return data
+
+
+def _value(option: _Option, value: Any) -> Any:
     """Turn what was typed into what the model takes."""
-    match name:
+    match option.field:
         case "tracks":
             return [_track(word) for word in value]
         case "items" | "lines":
             return [_units(word) for word in value]
-        case "address":
-            return _object(value)
-        case "document" if ":" in value:
+        case "document" if CommentedDocument in _kinds(option.info.annotation):
             kind, _, identity = value.partition(":")
             return {"kind": kind, "id": identity}
+        case "at":
+            return _instant(value)
         case _:
             return value
 
@@ -181,19 +297,19 @@ def _track(word: str) -> dict[str, str]:
 def _units(word: str) -> dict[str, Any]:
     sku, _, quantity = word.rpartition("=")
     number, _, stock = quantity.partition(":")
-    if not sku or not number.isdigit() or stock not in ("", "stock"):
+    if not sku or not number.isdecimal() or stock not in ("", "stock"):
         raise Failure(f"{word!r} is not SKU=QUANTITY")
     return {"sku": sku, "quantity": int(number), **({"back_to_stock": True} if stock else {})}
 
 
-def _object(word: str) -> Mapping[str, Any]:
-    try:
-        found = json.loads(word)
-    except ValueError as error:
-        raise Failure(f"--address is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise Failure("--address is not a JSON object")
-    return found
+def _instant(word: str) -> str:
+    """Give a time without offset the shop's zone; what is no such time is the model's to refuse."""
+    for form in _INSTANT_FORMS:
+        try:
+            return datetime.strptime(word.strip(), form).replace(tzinfo=load_settings().timezone).isoformat()
+        except ValueError:
+            continue
+    return word
 
 
 def words_of(verbs: Sequence[Verb] = VERBS) -> dict[str, str]:

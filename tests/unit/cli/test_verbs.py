@@ -1,12 +1,15 @@
 """Every manual step of an order by the command line, done on the database."""
 
 import json
+from typing import Any
 
 import pytest
 
+from hub.cli import verbs
 from hub.cli.verbs import VERBS, words_of
 from schemas.commands import COMMANDS, needs_order
 from tests.unit.cli.conftest import Run
+from tests.unit.cli.test_help import COMMANDS as LINES
 from tests.unit.cli.test_order import answers
 
 _ELSEWHERE = {"order.get", "order.approve", "order.cancel"}
@@ -24,14 +27,14 @@ def test_every_verb_explains_itself(hub: Run, verb: str) -> None:
     assert "--reason" in result.stdout
 
 
-def test_an_order_goes_its_whole_way_by_hand(hub: Run, shop: str) -> None:
-    base = ("--database-url", shop)
+def test_an_order_goes_its_whole_way_by_hand(hub: Run, any_shop: str) -> None:
+    base = ("--database-url", any_shop)
     assert answers(hub, "hold", "1001", "--reason", "conferir", *base)[0]["state"] == "holded"
     assert answers(hub, "release", "1001", *base)[0]["state"] == "processing"
     assert answers(hub, "start-production", "1001", "1002", *base, status=1)[1]["code"] == "not_paid"
     assert answers(hub, "fiscal-mark-issued", "1001", "--number", "12", "--series", "1", *base)[0]["status"] == "nf_issued"
-    address = json.dumps({"street": "Rua Nova", "number": "7"})
-    assert answers(hub, "set-address", "1001", "--type", "shipping", "--address", address, *base)[0]["result"]["version"] == 2
+    address = ("--street", "Rua Nova", "--number", "7", "--postal-code", "13010000")
+    assert answers(hub, "set-address", "1001", "--type", "shipping", *address, *base)[0]["result"]["version"] == 2
     assert answers(hub, "comment", "1001", "--text", "ligar antes", "--visible", *base)[0]["outcome"] == "accepted"
     track = "AA123456785BR=https://example.invalid/AA123456785BR"
     shipped = answers(hub, "shipment-create", "1001", "--carrier", "correios", "--track", track, "--item", "CAM-01=1", *base)
@@ -39,7 +42,8 @@ def test_an_order_goes_its_whole_way_by_hand(hub: Run, shop: str) -> None:
     assert answers(hub, "shipment-create", "1001", "--carrier", "custom", "--title", "Motoboy", *base)[0]["state"] == "complete"
     assert answers(hub, "shipment-mark-delivered", "1001", *base)[0]["status"] == "delivered"
     assert answers(hub, "resend", "1001", "--kind", "invoice", *base)[0]["outcome"] == "accepted"
-    assert answers(hub, "refund", "1001", "--mode", "offline", "--method", "transfer", "--yes", *base)[0]["state"] == "closed"
+    assert answers(hub, "refund", "1001", "--amount", "10,00", "--method", "pix", "--yes", *base)[0]["result"]["amount_cents"] == 1000
+    assert answers(hub, "refund", "1001", "--all", "--method", "transfer", "--yes", *base)[0]["state"] == "closed"
     page = hub("orders", "show", "1001", *base)
     assert page.exit_code == 0
     for word in ("AA123456785BR", "Entregas", "Notas fiscais", "Reembolsos", "ligar antes", "Rua Nova"):
@@ -49,26 +53,117 @@ def test_an_order_goes_its_whole_way_by_hand(hub: Run, shop: str) -> None:
     assert hub("verify", *base).exit_code == 0
 
 
-def test_what_is_typed_wrong_is_named(hub: Run, shop: str) -> None:
-    base = ("--direct", "--database-url", shop)
-    for arguments, word in (
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
         (("shipment-create", "1001", "--item", "CAM-01"), "SKU=QUANTITY"),
-        (("set-address", "1001", "--type", "shipping", "--address", "{"), "--address"),
-        (("set-address", "1001", "--address", "{}"), "type"),
-        (("resend", "1001", "--kind", "poem"), "kind"),
-    ):
-        result = hub("order", *arguments, *base)
-        assert result.exit_code == 2 and word in result.stderr, (arguments, result.output)
+        (("shipment-create", "1001", "--item", "CAM-01=1:shelf"), "SKU=QUANTITY"),
+        (("shipment-create", "1001", "--item", "CAM-01=0"), "data.items.0.quantity"),
+        (("shipment-create", "1001", "--carrier", "correios", "--track", "AA1=javascript:alert(1)"), "data.tracks.0.url"),
+        (("set-address", "1001", "--type", "shipping"), "data.address"),
+        (("set-address", "1001", "--type", "home", "--street", "Rua A"), "--type"),
+        (("set-address", "1001", "--street", "Rua A"), "--type"),
+        (("comment", "1001"), "--text"),
+        (("comment", "1001", "--text", "x", "--document", "invoice"), "data.document.id"),
+        (("hold", "1001", "--hold-reason", "dispute"), "dispute"),
+        (("resend", "1001", "--kind", "poem"), "--kind"),
+        (("resend", "1001", "--kind", "order", "--document", "F-1001"), "document"),
+        (("fiscal-mark-issued", "1001", "--access-key", "123"), "data.access_key"),
+        (("shipment-mark-delivered", "1001", "--at", "ontem"), "data.at"),
+        (("refund", "1001", "--yes"), "--all"),
+        (("refund", "1001", "--method", "pix", "--yes"), "--all"),
+        (("refund", "1001", "--all", "--amount", "1,00", "--method", "pix", "--yes"), "--all"),
+        (("refund", "1001", "--amount", "1,00", "--fee", "0,50", "--method", "pix", "--yes"), "--amount"),
+        (("refund", "1001", "--all", "--yes"), "--method"),
+        (("refund", "1001", "--all", "--mode", "offline", "--yes"), "method"),
+        (("refund", "1001", "--amount", "dez", "--method", "pix", "--yes"), "--amount"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_is_typed_wrong_is_named(hub: Run, shop: str, arguments: tuple[str, ...], word: str) -> None:
+    result = hub("order", *arguments, "--direct", "--database-url", shop)
+    assert result.exit_code == 2, result.output
+    assert word in result.stderr
 
 
-def test_exceptions_are_resolved_and_references_added(hub: Run, shop: str) -> None:
-    base = ("--direct", "--json", "--database-url", shop)
-    (found,) = json.loads(hub("exceptions", "list", "--json", "--database-url", shop).stdout)
-    assert found["kind"] == "overpaid"
-    result = hub("exceptions", "resolve", str(found["id"]), "--resolution", "crédito na loja", *base)
-    assert result.exit_code == 0, result.output
-    assert hub("exceptions", "resolve", "999", "--resolution", "x", *base).exit_code == 1
-    waiting = json.loads(hub("reference", "add", "1002", "--kind", "txid", "--value", "ped9009".ljust(30, "0"), *base).stdout)
-    assert waiting[0]["result"]["released"] == 1
-    assert hub("unknowns", "list", "--database-url", shop).exit_code == 0
-    assert "custom" in hub("carriers", "list").stdout
+@pytest.mark.parametrize("verb", [verb.name for verb in VERBS if verb.asks is not None])
+def test_what_is_not_taken_back_asks_first(hub: Run, shop: str, verb: str) -> None:
+    needed = {"refund": ("--all", "--method", "pix")}.get(verb, ())
+    before = json.loads(hub("orders", "show", "1001", "--json", "--database-url", shop).stdout)
+    result = hub("order", verb, "1001", *needed, "--direct", "--database-url", shop)
+    assert result.exit_code == 1
+    assert result.stderr.strip() == "error: confirmation_required: give --yes"
+    assert json.loads(hub("orders", "show", "1001", "--json", "--database-url", shop).stdout) == before
+
+
+def written(name: str, *arguments: str) -> dict[str, Any]:
+    """Give the message that a line of arguments becomes."""
+    params = dict(LINES["order", name].make_context(name, list(arguments)).params)
+    numbers = params.pop("numbers")
+    params = {key: value for key, value in params.items() if key not in ("as_json", "yes")}
+    verb = next(verb for verb in VERBS if verb.name == name)
+    (message,) = verbs.write(verb, numbers, verbs.typed_of(params), verbs.how_of(params))
+    return message
+
+
+def test_only_what_a_person_typed_is_sent() -> None:
+    sent: list[dict[str, Any]] = []
+    for arguments in (
+        ("hold", "1", "--hold-reason", "fraud", "--reason", "valor alto", "--actor", "ana"),
+        ("release", "1"),
+        ("comment", "1", "--text", "oi", "--document", "shipment:melhor_envio:9b1f", "--hidden"),
+        ("set-address", "1", "--type", "billing", "--city", "Itu", "--state", "SP"),
+        ("shipment-create", "1", "--carrier", "custom", "--title", "Motoboy", "--track", "A1=https://e.invalid/?n=A1", "--track", "A2",
+         "--item", "CAM=01=2", "--no-notify"),
+        ("shipment-create", "1", "--carrier", "loggi", "--force", "--reason", "contra entrega"),
+        ("shipment-mark-delivered", "1", "--shipment", "S1", "--at", "25/11/2026 10:00"),
+        ("shipment-mark-delivered", "1", "--at", "2026-11-25T10:00:00-02:00"),
+        ("resend", "1", "--kind", "shipment", "--document", "melhor_envio:9b1f"),
+        ("refund", "1", "--line", "CAM-01=2:stock", "--line", "B=1", "--shipping", "19,90", "--fee", "5", "--method", "deposit", "--yes"),
+        ("refund", "1", "--amount", "10,00", "--method", "pix", "--yes"),
+        ("refund", "1", "--all", "--mode", "online", "--yes"),
+        ("fiscal-mark-issued", "1", "--number", "7", "--url", "https://e.invalid/7"),
+    ):  # fmt: skip
+        sent.append(written(*arguments))
+    assert [(one["command"], one["data"]) for one in sent] == [
+        ("order.hold", {"hold_reason": "fraud"}),
+        ("order.release", {}),
+        ("order.comment", {"text": "oi", "document": {"kind": "shipment", "id": "melhor_envio:9b1f"}, "visible": False}),
+        ("order.set_address", {"type": "billing", "address": {"city": "Itu", "state": "SP"}}),
+        (
+            "shipment.create",
+            {
+                "carrier": "custom",
+                "title": "Motoboy",
+                "tracks": [{"number": "A1", "url": "https://e.invalid/?n=A1"}, {"number": "A2"}],
+                "items": [{"sku": "CAM=01", "quantity": 2}],
+                "notify": False,
+            },
+        ),
+        ("shipment.create", {"carrier": "loggi", "force": True}),
+        ("shipment.mark_delivered", {"shipment": "S1", "at": "2026-11-25T10:00:00-03:00"}),
+        ("shipment.mark_delivered", {"at": "2026-11-25T10:00:00-02:00"}),
+        ("notify.resend", {"kind": "shipment", "document": "melhor_envio:9b1f"}),
+        (
+            "refund.create",
+            {
+                "lines": [{"sku": "CAM-01", "quantity": 2, "back_to_stock": True}, {"sku": "B", "quantity": 1}],
+                "shipping_cents": 1990,
+                "fee_cents": 500,
+                "method": "deposit",
+                "mode": "offline",
+            },
+        ),
+        ("refund.create", {"extra_cents": 1000, "method": "pix", "mode": "offline"}),
+        ("refund.create", {"mode": "online"}),
+        ("fiscal.mark_issued", {"number": "7", "url": "https://e.invalid/7"}),
+    ]
+    assert (sent[0]["reason"], sent[0]["actor"]) == ("valor alto", "ana")
+
+
+def test_many_orders_are_many_commands_with_counts(hub: Run, shop: str) -> None:
+    result = hub("order", "hold", "1001", "1002", "77", "1001", "--direct", "--database-url", shop)
+    assert result.exit_code == 1
+    assert "2 accepted, 1 rejected" in result.stdout
+    again = answers(hub, "hold", "1001", "2001", "--database-url", shop)
+    assert [(one["order"], one["outcome"]) for one in again] == [("1001", "no_op"), ("2001", "accepted")]
