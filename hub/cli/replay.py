@@ -24,6 +24,16 @@ from schemas.base import Instant
 
 _IN_MEMORY: Final = "sqlite://"
 _SHOWN_ORDERS: Final = 200
+_SINGULAR: Final = {
+    "orders": "order",
+    "events": "event",
+    "replies": "reply",
+    "exceptions": "exception",
+    "dead_letters": "dead letter",
+    "timers": "timer",
+    "fetches": "fetch",
+    "fetched_answers": "fetched answer",
+}
 
 
 def parse_instant(word: str) -> datetime:
@@ -65,7 +75,8 @@ def replay(
             "--now",
             metavar="ISO",
             parser=parse_instant,
-            help="Fixed clock: the time of receipt of what has none; at the end parked facts older than HUB_POLICY_PARKED_TTL expire.",
+            help="Fixed clock: the time of receipt of what has none. At the end timers due by then fire, and parked facts older than "
+            "HUB_POLICY_PARKED_TTL expire.",
         ),
     ] = None,
     batch_max: Annotated[
@@ -155,6 +166,8 @@ def _show(answer: Report, settings: Settings) -> None:
     counts = answer.counts()
     happened = ", ".join(f"{counts[kind]} {kind.replace('_', ' ')}" for kind in OUTCOMES if counts[kind])
     found = ", ".join(
-        f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count and name not in ("messages", *OUTCOMES)
+        f"{count} {_SINGULAR.get(name, name) if count == 1 else name}".replace("_", " ")
+        for name, count in counts.items()
+        if count and name not in ("messages", *OUTCOMES)
     )
     out.print(f"{counts['messages']} messages: {happened or 'nothing to do'}\nnow: {found or 'nothing'}", highlight=False)
