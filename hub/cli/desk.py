@@ -3,6 +3,7 @@
 from typing import Annotated, Final
 
 import typer
+from rich.markup import escape
 
 from hub.bootstrap import build_engine
 from hub.cli.failures import Failure, Status
@@ -64,14 +65,14 @@ def list_unknowns(as_json: AsJson = False, database_url: DatabaseUrl = None) -> 
         made = table("provider", "kind", "word", "count", "applied", "last", "mapped to", "orders", right=("count", "applied"))
         for word in words:
             made.add_row(
-                word.provider,
+                escape(word.provider),
                 word.kind,
-                word.word,
+                escape(word.word),
                 str(word.count),
                 str(word.applied),
                 moment(word.last_at.isoformat(), settings.timezone),
                 word.mapped_to or "",
-                ", ".join(word.orders[:3]),
+                escape(", ".join(word.orders[:3]) + (" ..." if len(word.orders) > 3 else "")),
             )
         console().print(made)
 
@@ -91,8 +92,12 @@ def apply_unknowns(
     if as_json:
         print_json(dict(counts))
     else:
-        waiting = f", {counts['needs_yes']} words of success wait for --yes" if counts["needs_yes"] else ""
-        console().print(f"{counts['applied']} facts applied{waiting}")
+        waiting = f"; {_facts(counts['needs_yes'])} of success waiting for --yes" if counts["needs_yes"] else ""
+        console().print(f"{_facts(counts['applied'])} applied{waiting}", highlight=False)
+
+
+def _facts(count: int) -> str:
+    return f"{count} fact{'' if count == 1 else 's'}"
 
 
 @carriers.command("list")
@@ -104,5 +109,5 @@ def list_carriers(as_json: AsJson = False) -> None:
         return
     made = table("code", "title")
     for code, title in known.items():
-        made.add_row(code, title)
+        made.add_row(code, escape(title))
     console().print(made)
