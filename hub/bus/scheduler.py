@@ -50,8 +50,10 @@ class Scheduler:
             done = 0
             try:
                 done = await self._thread.run(job.run)
-            except (SQLAlchemyError, TransientError) as error:
+            except (SQLAlchemyError, TransientError, TimeoutError) as error:
                 _log.warning("job failed", job=job.name, error=type(error).__name__)
+            except Exception:  # a defect in one job must not end the others, nor the worker beside them
+                _log.exception("job failed", job=job.name)
             if done:
                 _log.info("job done", job=job.name, count=done)
                 self._did_something()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 app: Final = typer.Typer(help="Exchanges and queues on the broker: apply, check, export.", no_args_is_help=True)
 
-_STYLES: Final = {"missing": "red", "different": "yellow", "refused": "magenta"}
+_STYLES: Final = {"missing": "red", "different": "yellow", "refused": "magenta", "down": "red"}
 
 
 def _show(drifts: Sequence["Drift"]) -> None:
