@@ -1,8 +1,12 @@
 """The worker with the real engine on a real broker: messages, commands and replies, modes, and a stop in good order."""
 
 import asyncio
+import json
+import secrets
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import aio_pika
 import orjson
@@ -11,8 +15,10 @@ from aio_pika.abc import AbstractIncomingMessage
 from pamqp.common import FieldTable
 
 from hub.bootstrap import load_adapters
+from hub.bus import topology
 from hub.bus.subscribers import sources
 from hub.store.database import Database
+from scripts.servers import PrivateRabbit
 from tests.integration.bus.messages import (
     ORDERS_KEY,
     PIX_KEY,
@@ -171,3 +177,37 @@ def test_large_bodies_are_taken_few_at_a_time_and_commands_first() -> None:
     assert {source.prefetch for source in found} <= {512, 4}
     large = {adapter.name for adapter in load_adapters().values() if adapter.large_bodies}
     assert {source.key for source in found if source.prefetch == 4} == large
+
+
+async def test_the_hub_and_its_clients_need_no_more_rights_than_the_export_gives(
+    private_rabbit: PrivateRabbit, sqlite_url: str, tmp_path: Path
+) -> None:
+    passwords = {role.name: secrets.token_hex(8) for role in topology.ROLES}
+    file = tmp_path / "definitions.json"
+    file.write_text(json.dumps(topology.export(topology.build(load_adapters().values()), passwords)))
+    private_rabbit.ctl("import_definitions", str(file))
+    parts = urlsplit(private_rabbit.amqp_url())
+    url = {name: urlunsplit(parts._replace(netloc=f"{name}:{word}@{parts.hostname}:{parts.port}")) for name, word in passwords.items()}
+    database = Database.open(sqlite_url)
+    roles = {"erp": "operator", "shop": "viewer"}
+    engine = engine_for(settings_for(url["hub"], sqlite_url, roles=roles), database)
+    async with working(engine, "worker", "relay", "scheduler", "archiver"):
+        await publish(url["shop"], [(ORDERS_KEY, order("1"))], user_id="shop")
+        await publish(url["payments"], [(PIX_KEY, pix("1")), ("payments.nobody", b"lost")])
+        await until(lambda: count(database, "orders", PAID) == 1)
+        await until(lambda: count(database, "outbox") == 0)
+        await until(lambda: count(database, "dead_letters", "kind = 'unroutable'") == 1)
+        for user, name, code in (("erp", "order.start_production", None), ("shop", "order.hold", "forbidden")):
+            async with await aio_pika.connect(url[user]) as connection:
+                channel = await connection.channel()
+                answers: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+                await (await channel.get_queue("amq.rabbitmq.reply-to", ensure=False)).consume(answers.put, no_ack=True)
+                asked = aio_pika.Message(
+                    command("1", name, data={}),
+                    reply_to="amq.rabbitmq.reply-to",
+                    user_id=user,
+                )
+                await (await channel.get_exchange("hub.commands", ensure=False)).publish(asked, name)
+                body = orjson.loads((await asyncio.wait_for(answers.get(), 10)).body)
+                assert (body["outcome"], body["code"]) == ("rejected" if code else "accepted", code)
+    database.dispose()
