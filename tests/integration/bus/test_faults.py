@@ -87,6 +87,7 @@ async def test_poison_dies_alone(amqp_url: str, sqlite_url: str, sized: Callable
     limit = sized(5, topology.DELIVERY_LIMIT)
     await apply(amqp_url, ADAPTERS, delivery_limit=limit)
     await publish(amqp_url, [(KEY, b"poison" if n == 7 else b"harmless %d" % n) for n in range(40)])
+    await publish(amqp_url, [(ORDERS_KEY, order(f"{n}")) for n in range(40)])
     deaths = 0
     for _ in range(limit + 10):
         async with hub(amqp_url, sqlite_url) as process:
@@ -106,6 +107,9 @@ async def test_poison_dies_alone(amqp_url: str, sqlite_url: str, sized: Callable
         channel = await connection.channel()
         dead = await (await channel.get_queue("hub.dead", ensure=False)).get(timeout=5)
     assert dead.body == b"poison"
+    database = Database.open(sqlite_url)
+    assert count(database, "orders") == 40  # the other queues' neighbours live as well
+    database.dispose()
     assert dead.headers["x-death"][0]["reason"] == "delivery_limit"  # type: ignore[index,call-overload]
 
 
