@@ -19,6 +19,7 @@ from benchmarks.arena import Arena, opened
 from benchmarks.report import Report
 from benchmarks.systems import ProgramEnded, System
 from benchmarks.throughput import Stalled
+from benchmarks.usage import quiet
 from scripts.servers import ServerFailed, ServersMissing
 
 OUT: Final = Path(__file__).parent / "out"
@@ -35,6 +36,7 @@ class Options:
     memory_messages: int
     families: tuple[str, ...]
     time_limit_s: float
+    wait_quiet_s: float
     out: Path
 
     @property
@@ -96,6 +98,7 @@ class Bench:
         return chosen
 
     async def _throughput(self, system: System, messages: int, repetition: int) -> throughput.Throughput:
+        await quiet(self._options.wait_quiet_s)
         found = await throughput.measure(self._arena, system, messages, self._logs, repetition=repetition)
         say(
             f"{system.title}: {messages:,} captures in {found.seconds:.1f} s = {found.rate:,.0f}/s"
@@ -105,8 +108,9 @@ class Bench:
         return found
 
     async def _latency(self, system: System) -> None:
-        rate = self._found.rate(system.name) / 4
+        rate = self._found.fastest(system.name) / 4
         messages = min(self._options.orders, max(50, int(rate * self._options.latency_s)))
+        await quiet(self._options.wait_quiet_s)
         found = await latency.measure(self._arena, system, rate, messages, self._logs)
         self._found.latencies.append(found)
         say(f"{system.title}: at {rate:,.0f}/s p50 {found.p50_ms:.1f} ms, p99 {found.p99_ms:.1f} ms, max {found.max_ms:.1f} ms")
@@ -134,6 +138,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
     parser.add_argument("--memory-messages", type=int, default=0, help="one more run of the hub with so many captures, for its memory")
     parser.add_argument("--systems", default=",".join(_FAMILIES), help="which of plain, bare, hub (default all)")
     parser.add_argument("--time-limit-s", type=float, default=1_800.0, help="no further run starts after this")
+    parser.add_argument("--wait-quiet-s", type=float, help="wait so long for an idle machine before each run (default 60; quick 0)")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for report.md and report.json")
     given = parser.parse_args(arguments)
     families = tuple(part.strip() for part in given.systems.split(",") if part.strip())
@@ -149,6 +154,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
         given.memory_messages,
         families,
         given.time_limit_s,
+        given.wait_quiet_s if given.wait_quiet_s is not None else (0.0 if given.quick else 60.0),
         given.out,
     )
 

@@ -1,6 +1,8 @@
 """What processes cost: processor seconds and resident memory out of /proc, of a process with all its children."""
 
+import asyncio
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -8,6 +10,10 @@ from typing import Final
 from scripts.servers import process_tree
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
+QUIET_CORES: Final = 0.1
+"""What other programs may take, in cores, before a figure stops meaning much."""
+
+_LOOK_S: Final = 2.0
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -32,6 +38,16 @@ def resident_bytes(root: int) -> int:
         except (OSError, IndexError):
             continue
     return total
+
+
+async def quiet(limit_s: float) -> None:
+    """Wait until this machine is nearly idle, but not longer than so many seconds."""
+    ends_at = time.monotonic() + limit_s
+    while time.monotonic() < ends_at:
+        before = machine_busy_s()
+        await asyncio.sleep(_LOOK_S)
+        if machine_busy_s() - before <= QUIET_CORES * _LOOK_S:
+            return
 
 
 def machine_busy_s() -> float:
