@@ -110,8 +110,8 @@ def configure(form: LogFormat = "auto", level: str = "info", stream: TextIO | No
         logging.getLogger(name).setLevel(logging.NOTSET)
     root = logging.getLogger()
     root.handlers = [_Standard()]
-    # Libraries say at info what is only of use to their authors; a debugging session wants it.
-    root.setLevel(logging.DEBUG if number <= logging.DEBUG else logging.WARNING)
+    # Below warning, libraries write whole frames and statements with their values: names and addresses that no masking finds.
+    root.setLevel(logging.WARNING)
 
 
 class _CurrentStderr:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from hub.domain.ledger import ALL, Ledger, PaymentRecord, Placement, Stamp
+from hub.domain.ledger import ALL, Dispute, Ledger, PaymentRecord, Placement, Stamp
 from hub.domain.references import KEY_CODES, declared_forms, identity, own_id, reported_forms
 from hub.domain.refunds import DONE, FAILED, PENDING
 from schemas.base import PaymentMethod
@@ -41,14 +41,21 @@ class Capture:
 
 @dataclass(slots=True)
 class HubPart:
-    """What a refund of the hub gives back on one attempt. `told`: the provider has told of it, under an id of its own."""
+    """What a refund of the hub gives back on one attempt. `told`: the provider has told of it, as `told_as`, an id of its own."""
 
     refund: str
     amount_cents: int
     rank: int
     micros: int
     other_means: bool
-    told: bool = False
+    told_cents: int = 0
+    known: tuple[str, ...] = ()
+    told_as: str | None = None
+
+    @property
+    def told(self) -> bool:
+        """Whether the provider has told of it."""
+        return self.told_as is not None
 
     @property
     def stamp(self) -> Stamp:
@@ -78,6 +85,8 @@ class Attempt:
     refunded_cents: int = 0
     charged_back_cents: int = 0
     refund_pending_cents: int = 0
+    told_back_cents: int = 0
+    known_refunds: tuple[str, ...] = ()
     captures: Sequence[Capture] = ()
     rank: int = 0
     state: str = "created"
@@ -255,7 +264,7 @@ def _add_refunds(ledger: Ledger, attempts: list[Attempt]) -> None:
                 attempts.append(attempt)
             rank, micros = refund.outcome(part.payment) or (PENDING, asked.micros)
             other = asked.method in _OTHER_MEANS or (asked.method == "pix" and attempt.method != "pix")
-            attempt.parts.append(HubPart(refund_id, part.amount_cents, rank, micros, other))
+            attempt.parts.append(HubPart(refund_id, part.amount_cents, rank, micros, other, part.told_cents, part.known))
 
 
 def _holding(attempts: Sequence[Attempt], attempt_id: str) -> Attempt | None:
@@ -303,6 +312,8 @@ def _sum(attempt: Attempt) -> None:
             attempt.captures = captures[source]
     if given_back:
         attempt.refunded_cents = refunded_on(attempt)
+        attempt.told_back_cents = attempt.refunded_cents - _elsewhere(attempt, None) + _on_its_way_unnamed(attempt)
+        attempt.known_refunds = _known_refunds(attempt)
         attempt.charged_back_cents = max(charged_back.values(), default=0)
         waiting = sum(part.amount_cents for part in attempt.parts if part.rank == PENDING and not part.told)
         attempt.refund_pending_cents = max(waiting, *pending.values()) if pending else waiting
@@ -314,38 +325,74 @@ def _ended(attempt: Attempt) -> bool:
 
 
 def refunded_on(attempt: Attempt, until: Stamp | None = None) -> int:
-    """Return what went back on an attempt: by hand in another means, and the most that a source tells of all other refunds.
+    """Return what went back on an attempt: by hand in another means, and the most that is known of all other refunds.
 
-    A refund that the hub asked for and one of the same amount that the provider tells of are one.
+    A refund that the hub asked for and one of the same amount that the provider tells of are one, unless the provider had told
+    of it before: who gives back on top of what is known means other money.
     """
-    parts = [part for part in attempt.parts if part.rank != FAILED and (until is None or part.stamp <= until)]
-    elsewhere = sum(part.amount_cents for part in parts if part.other_means and part.rank == DONE)
-    asked = sorted([part for part in parts if not part.other_means], key=lambda part: part.stamp)
+    asked = sorted(
+        [part for part in attempt.parts if part.rank != FAILED and not part.other_means and (until is None or part.stamp <= until)],
+        key=lambda part: part.stamp,
+    )
     sources: dict[str, list[PaymentRecord]] = {}
     for key, record in attempt.records:
         if record.refunds or record.refunded:
             sources.setdefault(key.partition("|")[0], []).append(record)
-    most = sum(part.amount_cents for part in asked if part.rank == DONE)
+    most = 0
+    for part in asked:
+        if part.rank == DONE:
+            most = max(most, part.told_cents) + part.amount_cents
     for records in sources.values():
-        amounts = [amount for record in records for amount in _done(record, until)]
-        by_id = sum(amounts)
+        done = {name: amount for record in records for name, amount in _done(record, until)}
+        by_id = sum(done.values())
         for part in asked:
-            if part.amount_cents in amounts:
-                amounts.remove(part.amount_cents)
-                part.told = part.told or until is None
+            name = next((name for name, amount in sorted(done.items()) if amount == part.amount_cents and name not in part.known), None)
+            if name is not None:
+                del done[name]
+                if until is None and part.told_as is None:
+                    part.told_as = name
             elif part.rank == DONE:
                 by_id += part.amount_cents
         most = max(most, by_id, sum(refunded_of(record, until) for record in records))
-    return elsewhere + most
+    return _elsewhere(attempt, until) + most
 
 
-def _done(record: PaymentRecord, until: Stamp | None) -> list[int]:
+def _elsewhere(attempt: Attempt, until: Stamp | None) -> int:
+    """Return what was given back by hand in another means: no source will ever tell of it."""
+    done = [part for part in attempt.parts if part.other_means and part.rank == DONE]
+    return sum(part.amount_cents for part in done if until is None or part.stamp <= until)
+
+
+def _known_refunds(attempt: Attempt) -> tuple[str, ...]:
+    """Name the refunds that sources have told of so far, done or on their way."""
+    return tuple(sorted([name for _, record in attempt.records for name, one in record.refunds.items() if one.rank != FAILED]))
+
+
+def _on_its_way_unnamed(attempt: Attempt) -> int:
+    """Return what is on its way back and has no id by which it could be told from a refund by hand."""
+    return sum(
+        max(0, record.refund_pending_cents - refunded_of(record))
+        for _, record in attempt.records
+        if record.refund_pending_cents and not any(refund.rank == PENDING for refund in record.refunds.values())
+    )
+
+
+def _done(record: PaymentRecord, until: Stamp | None) -> list[tuple[str, int]]:
+    """List the refunds that are done, by id. What a source calls a reversal too has left as that (rules.md, charged back)."""
     captured = record.captured[-1][2] if record.captured else 0
     return [
-        captured if refund.amount_cents == ALL else refund.amount_cents
-        for refund in record.refunds.values()
-        if refund.rank == DONE and (until is None or refund.stamp <= until)
+        (name, captured if refund.amount_cents == ALL else refund.amount_cents)
+        for name, refund in record.refunds.items()
+        if refund.rank == DONE and (until is None or refund.stamp <= until) and not is_reversal(record, name, until)
     ]
+
+
+def is_reversal(record: PaymentRecord, refund_id: str, until: Stamp | None = None) -> bool:
+    """Say whether the movement that was told as this refund was told as a withdrawal as well: it is one, and counts as that."""
+    dispute = record.disputes.get(refund_id)
+    if dispute is None or dispute.withdrawn is None or (until is not None and dispute.withdrawn > until):
+        return False
+    return dispute.outcome is None or dispute.outcome[2] != "won"
 
 
 def _state(attempt: Attempt) -> str:
@@ -363,7 +410,7 @@ def _state(attempt: Attempt) -> str:
 
 def refunded_of(record: PaymentRecord, until: tuple[int, str] | None = None) -> int:
     """Return what went back of one payment: the refunds known by id, or the largest cumulative figure if that is more."""
-    by_id = sum(_done(record, until)) if record.refunds else 0
+    by_id = sum(amount for _, amount in _done(record, until)) if record.refunds else 0
     return max(by_id, _reached(record.refunded, until))
 
 
@@ -375,20 +422,27 @@ def refund_pending_of(record: PaymentRecord) -> int:
 
 def charged_back_of(record: PaymentRecord, until: tuple[int, str] | None = None) -> int:
     """Return what was withdrawn of one payment. A dispute that was won has given it back, as if it had never left."""
-    captured = record.captured[-1][2] if record.captured else 0
     by_id = won = 0
     kept = False
     for dispute in record.disputes.values():
         if dispute.withdrawn is None or (until is not None and dispute.withdrawn > until):
             continue
-        amount = dispute.withdrawn_cents if dispute.withdrawn_cents != ALL else dispute.disputed_cents
-        amount = captured if amount == ALL else amount
+        amount = withdrawn_of(record, dispute)
         if dispute.outcome is not None and dispute.outcome[2] == "won":
             won += amount
         else:
             by_id += amount
             kept = True
     return max(by_id, _reached(record.charged_back, until) - won) if kept else 0
+
+
+def withdrawn_of(record: PaymentRecord, dispute: Dispute) -> int:
+    """Return how much a dispute took. No amount named = all that was left of the payment then."""
+    amount = dispute.withdrawn_cents if dispute.withdrawn_cents != ALL else dispute.disputed_cents
+    if amount != ALL:
+        return amount
+    captured = record.captured[-1][2] if record.captured else 0
+    return max(0, captured - refunded_of(record, dispute.withdrawn or dispute.opened))
 
 
 def captured_of(record: PaymentRecord, until: tuple[int, str]) -> int:

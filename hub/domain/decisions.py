@@ -134,10 +134,16 @@ class PaperIssued(Message):
 
 
 class RefundPart(Message):
-    """So much goes back on one payment."""
+    """So much goes back on one payment, on top of what was known of it by then.
+
+    `told_cents`: what had gone back already; `known`: the refunds that sources had told of. None of those is this one, however
+    equal its amount: a source that tells of this one does so later.
+    """
 
     payment: Identifier
     amount_cents: Cents
+    told_cents: Cents = 0
+    known: tuple[Text, ...] = ()
 
 
 class RefundedUnits(Message):

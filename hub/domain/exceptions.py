@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from hub.domain.attempts import Attempt
+from hub.domain.attempts import Attempt, withdrawn_of
 from hub.domain.closing import Closing
 from hub.domain.fiscal import Fiscal, Paper
 from hub.domain.fold import acknowledgement
-from hub.domain.ledger import Dispute, Ledger, Placement, from_micros
+from hub.domain.ledger import Dispute, Ledger, PaymentRecord, Placement, from_micros
 from hub.domain.papers import CANCELED, ISSUED
 from hub.domain.shipments import Fulfilment, Parcel
 from hub.domain.sums import Sums
@@ -157,16 +157,16 @@ def _of_attempts(attempts: Sequence[Attempt], base_state: str) -> Iterator[Excep
                 outcome = dispute.outcome[2] if dispute.outcome is not None else "opened"
                 if outcome != "won":
                     name = f"{key}|{dispute_id}" if dispute_id else key
-                    yield _opened("chargeback", name, _dispute(attempt, dispute_id, dispute, outcome))
+                    yield _opened("chargeback", name, _dispute(attempt, record, dispute_id, dispute, outcome))
 
 
-def _dispute(attempt: Attempt, dispute_id: str, dispute: Dispute, outcome: str) -> dict[str, Any]:
+def _dispute(attempt: Attempt, record: PaymentRecord, dispute_id: str, dispute: Dispute, outcome: str) -> dict[str, Any]:
     known = max(dispute.disputed_cents, dispute.withdrawn_cents)
     return {
         "payment": attempt.id,
         "dispute": dispute_id or None,
         "state": outcome,
-        "amount_cents": known if known >= 0 else attempt.captured_cents,
+        "amount_cents": known if known >= 0 else withdrawn_of(record, dispute),
         "funds_withdrawn": dispute.withdrawn is not None,
     }
 

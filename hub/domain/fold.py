@@ -177,7 +177,7 @@ def _apply_refund(refund: HubRefund, entry: RefundRequested | RefundDone | Refun
                 micros,
                 entry.mode,
                 entry.method,
-                tuple([Part(part.payment, part.amount_cents) for part in entry.parts]),
+                tuple([Part(part.payment, part.amount_cents, part.told_cents, part.known) for part in entry.parts]),
                 tuple([RefundedLine(line.sku, line.quantity, line.back_to_stock) for line in entry.lines]),
                 entry.shipping_cents,
                 entry.extra_cents,

@@ -44,8 +44,19 @@ def create_refund(ledger: Ledger, view: View, form: CreateRefund, by: By) -> Jud
         extra_cents=form.extra_cents or 0,
         fee_cents=form.fee_cents or 0,
     )
-    result = {"refund": refund, "amount_cents": amount, "parts": [part.model_dump() for part in request.parts]}
-    return by.accept(request, RefundDone(entry="refund_done", refund=refund), result=result, message=f"{amount} cents given back")
+    result = {
+        "refund": refund,
+        "amount_cents": amount,
+        "parts": [part.model_dump(include={"payment", "amount_cents"}) for part in request.parts],
+    }
+    return by.accept(request, RefundDone(entry="refund_done", refund=refund), result=result, message=_message(amount, attempts, request))
+
+
+def _message(amount: int, attempts: Sequence[AttemptView], request: RefundRequested) -> str:
+    """Say what was noted; and on top of what, lest somebody types in what a provider has told of already."""
+    touched = {part.payment for part in request.parts}
+    before = sum(attempt.refunded_cents + attempt.refund_pending_cents for attempt in attempts if attempt.id in touched)
+    return f"{amount} cents given back" + (f", on top of {before} that were known before" if before else "")
 
 
 def _newest_first(view: View) -> list[AttemptView]:
@@ -66,7 +77,9 @@ def _split(amount: int, attempts: Sequence[AttemptView]) -> list[RefundPart]:
     for attempt in attempts:
         taken = min(amount, _left_on(attempt))
         if taken:
-            parts.append(RefundPart(payment=attempt.id, amount_cents=taken))
+            parts.append(
+                RefundPart(payment=attempt.id, amount_cents=taken, told_cents=attempt.told_back_cents, known=attempt.known_refunds)
+            )
             amount -= taken
     return parts
 

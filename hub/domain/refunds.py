@@ -12,10 +12,12 @@ ALL_PARTS: Final = ""
 
 
 class Part(NamedTuple):
-    """So much goes back on one payment."""
+    """So much goes back on one payment; on top of `told_cents`, and none of the `known` refunds of its sources."""
 
     payment: str
     amount_cents: int
+    told_cents: int = 0
+    known: tuple[str, ...] = ()
 
 
 class RefundedLine(NamedTuple):
@@ -79,12 +81,16 @@ def end(refund: HubRefund, payment: str, rank: int, micros: int) -> None:
         refund.outcomes[payment] = (rank, micros)
 
 
+def _part_out(part: Part) -> tuple[Any, ...]:
+    return tuple(part) if part.known else part[: 3 if part.told_cents else 2]
+
+
 def refund_out(refund: HubRefund) -> dict[str, Any]:
     """Write a refund for the ledger's JSON."""
     document: dict[str, Any] = {}
     if refund.asked is not None:
         asked = refund.asked
-        document["a"] = [*asked[:3], [tuple(part) for part in asked.parts], [tuple(line) for line in asked.lines], *asked[5:]]
+        document["a"] = [*asked[:3], [_part_out(part) for part in asked.parts], [tuple(line) for line in asked.lines], *asked[5:]]
     if refund.outcomes:
         document["o"] = refund.outcomes
     return document
@@ -99,7 +105,7 @@ def refund_in(document: dict[str, Any]) -> HubRefund:
             micros,
             mode,
             method,
-            tuple([Part(*part) for part in parts]),
+            tuple([Part(part[0], part[1], *part[2:3], *map(tuple, part[3:])) for part in parts]),
             tuple([RefundedLine(sku, quantity, bool(back)) for sku, quantity, back in lines]),
             *amounts,
         )

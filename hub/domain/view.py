@@ -13,7 +13,9 @@ from hub.domain.attempts import (
     Capture,
     attempts_of,
     charged_back_of,
+    is_reversal,
     refunded_of,
+    withdrawn_of,
 )
 from hub.domain.closing import NEVER_CLOSED, closing_of
 from hub.domain.exceptions import ExceptionView, Situation, exceptions_of
@@ -63,6 +65,8 @@ class AttemptView(NamedTuple):
     charged_back_cents: int
     refund_pending_cents: int
     due_at: datetime | None
+    told_back_cents: int
+    known_refunds: tuple[str, ...]
 
 
 class CaptureView(NamedTuple):
@@ -651,6 +655,8 @@ def _attempt_view(attempt: Attempt) -> AttemptView:
         attempt.charged_back_cents,
         attempt.refund_pending_cents,
         None if due is None else from_micros(due),
+        attempt.told_back_cents,
+        attempt.known_refunds,
     )
 
 
@@ -704,7 +710,7 @@ def _of_record(attempt: Attempt, key: str, record: PaymentRecord) -> Iterator[Tr
     for dispute_id, dispute in sorted(record.disputes.items()):
         stamp = dispute.withdrawn or dispute.opened
         if stamp is not None:
-            amount = dispute.withdrawn_cents if dispute.withdrawn_cents != ALL else dispute.disputed_cents
+            amount = withdrawn_of(record, dispute)
             yield movement("chargeback", f"chargeback:{dispute_id}", parent, amount, stamp[0], closed=dispute.outcome is not None)
 
 
@@ -718,12 +724,10 @@ def _all_refunds(ledger: Ledger, attempts: Sequence[Attempt]) -> tuple[RefundVie
             found.append(_hub_refund(refund_id, refund, refund.asked, attempts))
     found.sort(key=lambda refund: (refund.at, refund.id))
     for attempt in attempts:
-        told = [part.amount_cents for part in attempt.parts if part.told]
+        told = {part.told_as for part in attempt.parts}
         for key, record in attempt.records:
             for one in _refunds(attempt, key, record):
-                if one.state == "done" and one.amount_cents in told:
-                    told.remove(one.amount_cents)
-                else:
+                if one.id not in told:
                     found.append(one)
     return tuple(found)
 
@@ -758,7 +762,9 @@ def _refunds(attempt: Attempt, key: str, record: PaymentRecord) -> Iterator[Refu
     for refund_id, refund in sorted(record.refunds.items(), key=lambda item: (item[1].stamp, item[0])):
         amount = captured if refund.amount_cents == ALL else refund.amount_cents
         by_id += amount if refund.rank == DONE else 0
-        if amount:
+        if is_reversal(record, refund_id):
+            by_id -= amount if refund.rank == DONE else 0
+        elif amount:
             yield RefundView(
                 refund_id, attempt.id, _REFUND_STATES[refund.rank], amount, None, method, provider, from_micros(refund.stamp[0])
             )

@@ -4,7 +4,9 @@ A delivery that fails here is dead already; its neighbours in the batch never no
 """
 
 import hashlib
+import json
 import traceback
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -203,8 +205,21 @@ def mapped_fact(preparer: Preparer, fact: Fact, kind: str, source: str) -> Prepa
 
 
 def load_document(body: bytes) -> Any:
-    """Read a JSON body. Raises: ValueError, with the place of the fault."""
-    return orjson.loads(body)
+    """Read a JSON body as strictly as the adapters read theirs. Raises: ValueError, with the place of the fault.
+
+    A name that stands twice in one object is refused: which of two amounts is meant must not depend on the reader.
+    """
+    orjson.loads(body)  # refuses NaN, what is no UTF-8, and nesting that would exhaust the stack below
+    return json.loads(body, object_pairs_hook=_unique_names)
+
+
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = dict(pairs)
+    if len(names) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
+        raise ValueError(f"the name {twice[:60]!r} stands twice in one object")
+    return names
 
 
 def describe(error: ValueError) -> str:

@@ -102,15 +102,18 @@ async def test_poison_dies_alone(amqp_url: str, sqlite_url: str, sized: Callable
             while (await depth(amqp_url, QUEUE)).ready:
                 await asyncio.sleep(0.05)
     assert (await depth(amqp_url, QUEUE)).ready == 0
-    assert (await depth(amqp_url, "hub.dead")).ready == 1
+    # The broker dead-letters at least once.
+    copies = (await depth(amqp_url, "hub.dead")).ready
+    assert copies >= 1
     async with await aio_pika.connect(amqp_url) as connection:
-        channel = await connection.channel()
-        dead = await (await channel.get_queue("hub.dead", ensure=False)).get(timeout=5)
-    assert dead.body == b"poison"
+        queue = await (await connection.channel()).get_queue("hub.dead", ensure=False)
+        for _ in range(copies):
+            dead = await queue.get(timeout=5)
+            assert dead.body == b"poison"
+            assert dead.headers["x-death"][0]["reason"] == "delivery_limit"  # type: ignore[index,call-overload]
     database = Database.open(sqlite_url)
     assert count(database, "orders") == 40  # the other queues' neighbours live as well
     database.dispose()
-    assert dead.headers["x-death"][0]["reason"] == "delivery_limit"  # type: ignore[index,call-overload]
 
 
 async def test_poison_is_archived_and_its_second_chance_is_recorded_before_it_kills_again(amqp_url: str, sqlite_url: str) -> None:

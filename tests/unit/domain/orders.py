@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -306,7 +307,7 @@ def valid_form(command: str, now: View, done: frozenset[str] = frozenset()) -> d
     free = next(number for number in map("YY{:09}BR".format, range(1000)) if number not in taken)
     match command:
         case "order.hold":
-            return {"hold_reason": f"reason_{len(now.holds)}"}
+            return {"hold_reason": next(reason for number in count() if (reason := f"reason_{number}") not in now.holds.values())}
         case "order.set_status":
             linked = ("in_production", "nf_issued", "in_transit", "delivery_difficulty", "delivered", "shipped", "partially_shipped")
             return {"status": next(status for status in ASSIGNED_STATUSES[now.state] if status not in linked)}
