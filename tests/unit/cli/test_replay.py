@@ -182,6 +182,15 @@ def test_tables_for_people(hub: Run) -> None:
         assert words in result.stdout
 
 
+def test_quiet_tells_only_the_counts(hub: Run) -> None:
+    result = hub("replay", "-", "--quiet", stdin=lines(*STORY))
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0] == "8 messages: 7 applied, 1 replied"
+    assert result.stdout.splitlines()[1].startswith("now: 3 orders, ")
+    assert len(result.stdout.splitlines()) == 2
+    assert "1 order," in hub("replay", "-", "--quiet", stdin=lines(traffic.placed("1001"))).stdout
+
+
 def test_an_empty_input_is_no_error(hub: Run) -> None:
     assert replay(hub, "")["counts"]["messages"] == 0
 
