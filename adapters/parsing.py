@@ -53,7 +53,8 @@ def load_json(body: bytes, content_type: str | None = None) -> Any:
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise PayloadMalformed(f"body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+        problem = error.msg.removesuffix(" at")  # "Unterminated string starting at"
+        raise PayloadMalformed(f"body is not JSON: {problem} at line {error.lineno}, column {error.colno}") from error
     except RecursionError:
         # Without the chain: it would be a thousand frames long.
         raise PayloadMalformed(f"body is nested deeper than {MAX_DEPTH} levels") from None

@@ -85,6 +85,7 @@ def replay(
             "--batch-max", metavar="N", min=1, max=10_000, help="Messages in one transaction, at most.", show_default="HUB_BATCH_MAX"
         ),
     ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only counts: what became of the messages, and what is there now.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run messages from files through the same engine as live traffic, without a broker, and show what came of it.
@@ -103,7 +104,7 @@ def replay(
             if as_json:
                 answer.write_json(sys.stdout)
             else:
-                _show(answer, settings)
+                _show(answer, settings, counts_only=quiet)
         _publish(database, mark)
 
 
@@ -148,7 +149,20 @@ def _publish(database: Database, mark: Mark) -> None:
         lists.clear_outbox(connection)
 
 
-def _show(answer: Report, settings: Settings) -> None:
+def _show(answer: Report, settings: Settings, *, counts_only: bool) -> None:
+    if not counts_only:
+        _show_tables(answer, settings)
+    counts = answer.counts()
+    happened = ", ".join(f"{counts[kind]} {kind.replace('_', ' ')}" for kind in OUTCOMES if counts[kind])
+    found = ", ".join(
+        f"{count} {_SINGULAR.get(name, name) if count == 1 else name}".replace("_", " ")
+        for name, count in counts.items()
+        if count and name not in ("messages", *OUTCOMES)
+    )
+    console().print(f"{counts['messages']} messages: {happened or 'nothing to do'}\nnow: {found or 'nothing'}", highlight=False)
+
+
+def _show_tables(answer: Report, settings: Settings) -> None:
     out, zone = console(), settings.timezone
     out.print(tables.orders(answer.rows(_SHOWN_ORDERS), zone))
     if len(answer.numbers) > _SHOWN_ORDERS:
@@ -163,11 +177,3 @@ def _show(answer: Report, settings: Settings) -> None:
         out.print(tables.fetches(answer.fetches))
     if answer.replies:
         out.print(tables.replies(answer.replies, title="Comandos"))
-    counts = answer.counts()
-    happened = ", ".join(f"{counts[kind]} {kind.replace('_', ' ')}" for kind in OUTCOMES if counts[kind])
-    found = ", ".join(
-        f"{count} {_SINGULAR.get(name, name) if count == 1 else name}".replace("_", " ")
-        for name, count in counts.items()
-        if count and name not in ("messages", *OUTCOMES)
-    )
-    out.print(f"{counts['messages']} messages: {happened or 'nothing to do'}\nnow: {found or 'nothing'}", highlight=False)

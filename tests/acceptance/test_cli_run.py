@@ -117,6 +117,69 @@ async def test_a_day_by_the_command_line(request: pytest.FixtureRequest, amqp_ur
         assert "cliente1001@exemplo.invalid" not in hub_run.log.read_text()
 
 
+async def test_the_desk_by_the_queue(amqp_url: str, database_url: str, tmp_path: Path) -> None:
+    """Every manual step of a sale, from one hub's command line to the other's worker and back."""
+    assert (await hub("topology", "apply", amqp_url=amqp_url)).status == 0
+
+    async def run(*arguments: str, status: int = 0) -> Any:
+        done = await hub(*arguments, "--json", amqp_url=amqp_url, database_url=database_url)
+        assert done.status == status, (arguments, done.out, done.err)
+        return json.loads(done.out)
+
+    async def order(*arguments: str, status: int = 0) -> list[tuple[str, str | None, str]]:
+        answers = await run("order", *arguments, "--actor", "ana", status=status)
+        return [(one["order"], one["code"], one["status"]) for one in answers]
+
+    async def all_there() -> bool:
+        rows = await run("orders", "list", "--status", "processing")
+        return len(rows) == 3 and bool((await run("trace", traffic.txid_of("9009")))["parked"])
+
+    async with running(amqp_url, database_url, tmp_path) as hub_run:
+        sold = [message for number in ("1001", "1002", "1003") for message in (traffic.placed(number), traffic.pix(number))]
+        for key, paths in files(tmp_path, *sold, traffic.pix("1003", serial=1), traffic.pix("9009")).items():
+            assert (await hub("publish", key, *paths, amqp_url=amqp_url)).status == 0
+        await until(all_there, hub_run.log)
+
+        assert await order("hold", "1001", "1002", "--hold-reason", "stock") == [("1001", None, "holded"), ("1002", None, "holded")]
+        assert await order("start-production", "1001", "1003", status=1) == [
+            ("1001", "order_held", "holded"),
+            ("1003", None, "in_production"),
+        ]
+        assert await order("release", "1001", "1002") == [("1001", None, "processing"), ("1002", None, "processing")]
+        track = ("--track", "AA123456785BR=https://exemplo.invalid/AA123456785BR")
+        assert await order("shipment-create", "1001", "--carrier", "correios", *track, "--item", "CAM-01=1") == [
+            ("1001", None, "partially_shipped")
+        ]
+        assert await order("shipment-create", "1001", "--carrier", "pombo", status=1) == [("1001", "carrier_unknown", "partially_shipped")]
+        assert await order("shipment-create", "1001", "1002", "--carrier", "custom", "--title", "Motoboy") == [
+            ("1001", None, "shipped"),
+            ("1002", None, "shipped"),
+        ]
+        assert await order("shipment-mark-delivered", "1001", "1002", "--notify") == [
+            ("1001", None, "delivered"),
+            ("1002", None, "delivered"),
+        ]
+        assert await order("comment", "1001", "--text", "elogiou a entrega", "--visible") == [("1001", None, "delivered")]
+        assert await order("refund", "1002", "--amount", "10,00", "--method", "pix", "--yes") == [("1002", None, "delivered")]
+        assert await order("refund", "1002", "--all", "--method", "pix", "--yes") == [("1002", None, "closed")]
+
+        (found,) = await run("exceptions", "list")
+        assert (found["order"], found["kind"]) == ("1003", "overpaid")
+        (settled,) = await run("exceptions", "resolve", str(found["id"]), "--resolution", "fica de crédito")
+        assert settled["outcome"] == "accepted"
+        assert await run("exceptions", "list") == []
+        (named,) = await run("reference", "add", "1001", "--kind", "txid", "--value", traffic.txid_of("9009"))
+        assert named["result"]["released"] == 1
+
+        page = await run("orders", "show", "1001")
+        assert [len(one["tracks"]) for one in page["shipments"]] == [1, 0]
+        assert [one["actor"] for one in page["timeline"] if one["kind"].startswith("shipment.")] == ["ana"] * 3
+        assert [one["kind"] for one in page["exceptions"]] == ["overpaid"]
+        assert (await run("trace", "AA123456785BR"))["orders"][0]["number"] == "1001"
+        assert (await run("verify"))["findings"] == []
+        assert await hub_run.stop() == 0
+
+
 async def test_several_processes_on_one_machine(amqp_url: str, database_url: str, tmp_path: Path) -> None:
     assert (await hub("topology", "apply", amqp_url=amqp_url)).status == 0
 

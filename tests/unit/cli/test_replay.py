@@ -105,6 +105,34 @@ def test_a_fixed_clock_ends_what_waited_too_long(hub: Run) -> None:
     assert [letter["kind"] for letter in replay(hub, given)["dead_letters"]] == [], "without --now no time passes"
 
 
+def test_a_fixed_clock_lets_timers_fire_at_the_end(hub: Run) -> None:
+    given = lines(
+        traffic.placed("1001"), traffic.placed("1002"), traffic.pix("1002"), traffic.placed("1003"), command("order.hold", "1003", 1)
+    )
+    soon, late = (traffic.START + timedelta(days=days) for days in (1, 30))
+    early = replay(hub, given, "--now", soon.isoformat())
+    assert {one["number"]: one["status"] for one in early["orders"]} == {"1001": "pending", "1002": "processing", "1003": "holded"}
+    assert early["counts"]["timers"] == 0
+    ended = replay(hub, given, "--now", late.isoformat())
+    assert {one["number"]: one["status"] for one in ended["orders"]} == {"1001": "canceled", "1002": "processing", "1003": "holded"}
+    (canceled,) = (one for one in ended["orders"] if one["number"] == "1001")
+    assert canceled["timeline"][-1]["actor"] == "policy:expire"
+    assert canceled["timeline"][-1]["at"].startswith(f"{late:%Y-%m-%d}")
+    assert "order.status_changed.canceled" in {event["routing_key"] for event in ended["events"] if event["order"] == "1001"}
+    assert {one["status"] for one in replay(hub, given)["orders"]} == {"pending", "processing", "holded"}, "without --now no timer fires"
+
+
+def test_shuffling_moves_no_fact_past_a_command(hub: Run) -> None:
+    """The Pix comes after the cancellation however the facts are shuffled: it never saves the order."""
+    given = lines(
+        traffic.placed("1001"), traffic.placed("1002"), command("order.cancel", "1001", 1), traffic.pix("1002"), traffic.pix("1001")
+    )
+    for seed in range(8):
+        answer = replay(hub, given, "--shuffle", str(seed))
+        assert {one["number"]: one["status"] for one in answer["orders"]} == {"1001": "canceled", "1002": "processing"}
+        assert [one["kind"] for one in answer["exceptions"]] == ["paid_after_cancel"]
+
+
 def test_a_fixed_clock_gives_the_same_answer_twice(hub: Run) -> None:
     given = lines(traffic.placed("1001"), traffic.pix("1001"))
     options = ("--now", "2026-11-25T12:00:00Z")
@@ -152,6 +180,15 @@ def test_tables_for_people(hub: Run) -> None:
     assert result.exit_code == 0
     for words in ("Pedidos", "Cancelado", "paid_after_cancel", "8 messages: 7 applied, 1 replied", "3 orders"):
         assert words in result.stdout
+
+
+def test_quiet_tells_only_the_counts(hub: Run) -> None:
+    result = hub("replay", "-", "--quiet", stdin=lines(*STORY))
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0] == "8 messages: 7 applied, 1 replied"
+    assert result.stdout.splitlines()[1].startswith("now: 3 orders, ")
+    assert len(result.stdout.splitlines()) == 2
+    assert "1 order," in hub("replay", "-", "--quiet", stdin=lines(traffic.placed("1001"))).stdout
 
 
 def test_an_empty_input_is_no_error(hub: Run) -> None:
