@@ -114,13 +114,18 @@ def _smtp_url(value: str) -> str:
     return value
 
 
+def is_address(value: str) -> bool:
+    """Say whether a text is one plain address, as in loja@exemplo.invalid: no name, no list, no quotes, no line break."""
+    return _MAILBOX.fullmatch(value) is not None
+
+
 def mailbox(value: str) -> tuple[str, str]:
     """Read `Name <box@host>` or `box@host`: name and address. Raises: ValueError; line breaks and lists are refused."""
     value = value.strip()
     if not value.isprintable():
         raise ValueError("must be one line")
     name, found = parseaddr(value)
-    if not _MAILBOX.fullmatch(found) or ("<" in value) != bool(value.endswith(">")):
+    if not is_address(found) or ("<" in value) != bool(value.endswith(">")):
         raise ValueError("must be an address, as in Loja Exemplo <loja@exemplo.invalid>")
     return name, found
 

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Final
 
-from hub.config import mailbox
+from hub.config import is_address, mailbox
 from hub.errors import PermanentError
 from hub.notify.rendering import Rendered
 
@@ -27,9 +27,11 @@ def recipient_of(value: str) -> str:
     """Return the one address that this is; a domain with accents in its ASCII form. Raises: AddressUnusable, never showing it."""
     local, _, domain = value.strip().rpartition("@")
     try:
-        _, address = mailbox(f"{local}@{domain.encode('idna').decode()}")
-    except (ValueError, UnicodeError):
-        raise AddressUnusable("the customer's e-mail address is not one that can be written to") from None
+        address = f"{local}@{domain.encode('idna').decode()}"
+    except UnicodeError:
+        address = ""
+    if not is_address(address):
+        raise AddressUnusable("the customer's e-mail address is not one that can be written to")
     return address
 
 
@@ -47,8 +49,9 @@ def build_message(rendered: Rendered, *, key: str, recipient: str, sender: str, 
     message["Message-ID"] = message_id_of(key, address)
     # No out-of-office answers to these (RFC 3834, section 5).
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = "pt-BR"
     # Quoted-printable passes every relay unchanged, and keeps lines below the 998 octets of RFC 5321, however long a Pix code is.
     message.set_content(rendered.text, cte="quoted-printable")
     message.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
+    # Last: what is set before goes down into the first part.
+    message["Content-Language"] = "pt-BR"
     return message
