@@ -179,16 +179,6 @@ def entry_exists(connection: Connection, number: str, key: str) -> bool:
     return connection.execute(statement, {"number": number, "key": key}).first() is not None
 
 
-def read_emails(connection: Connection, numbers: Iterable[str]) -> dict[str, str | None]:
-    """Read the recipients of notices."""
-    wanted = sorted(numbers)
-    if not wanted:
-        return {}
-    source, parameters = bulk.keys(connection, number=wanted)
-    statement = text(f"SELECT p.order_number, p.email FROM {source} JOIN order_personal p ON p.order_number = k.number")
-    return {row[0]: row[1] for row in connection.execute(statement, parameters)}
-
-
 def read_replies(connection: Connection, source: str, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Read stored answers of commands: idempotency key -> (payload hash, reply)."""
     wanted = sorted(keys)

@@ -21,7 +21,7 @@ from hub.domain.fold import apply_fact
 from hub.domain.judgement import AddressText, TrackText
 from hub.domain.ledger import FOLD_VERSION, Ledger
 from hub.domain.view import View, expire_at, view
-from hub.engine import commands, reference_add, rows
+from hub.engine import commands, notices, reference_add, rows
 from hub.engine.dead_letters import dead_letter_row, insert_dead_letters
 from hub.engine.deliveries import COMMANDS_KEY, Outcome, OutcomeKind
 from hub.engine.headers import kept_headers
@@ -718,12 +718,7 @@ class UnitOfWork:
         timers.append({"order_number": state.number, "kind": "order.expire", "due_at": settled})
 
     def _flush_outbox(self, outbox: Sequence[OutboxRow]) -> None:
-        emails = rows.read_emails(self.connection, {row.order for row in outbox if row.wants_recipient and row.order is not None})
-        for row in outbox:
-            if row.wants_recipient and row.order is not None:
-                row.body["recipient"] = emails.get(row.order)
-                if "tracks" in row.body.get("context", ()):
-                    _describe_tracks(self.connection, row.order, row.body["context"]["tracks"])
+        notices.complete(self.connection, outbox, {number: state.view for number, state in self.orders.items() if state.view is not None})
         bulk.insert(
             self.connection,
             tables.outbox,
@@ -774,14 +769,6 @@ class UnitOfWork:
         """Publish that a command was refused. It is no event of an order; each judgement is one of its own."""
         message_id = message_id_of(f"rejected:{body['id']}:{instant_text(at)}")
         self.pending.outbox.append(OutboxRow(None, message_id, "command.rejected", {**body, "recorded_at": instant_text(at)}, at))
-
-
-def _describe_tracks(connection: Connection, number: str, tracks: Sequence[dict[str, Any]]) -> None:
-    """Put titles and addresses beside the numbers of a notice: they are in no ledger."""
-    known = rows.read_track_texts(connection, number)
-    for track in tracks:
-        for name, value in known.get(track["number"], {}).items():
-            track.setdefault(name, value)
 
 
 def _flush_placements(connection: Connection, pending: _Pending) -> None:
