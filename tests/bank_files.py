@@ -116,8 +116,8 @@ def large_240(titles: int, bank: str = "237") -> Iterator[bytes]:
             + f"{order:25}"
             + first[130:]
             + "\r\n"
-        ).encode()  # noqa: E501
-        yield (second[:8] + f"{sequence + 1:05d}" + second[13:] + "\r\n").encode()
+        ).encode()
+        yield (second[:8] + f"{(sequence + 1) % 100_000:05d}" + second[13:] + "\r\n").encode()
     yield lot_trailer(bank, 2 * titles + 2).encode() + b"\r\n" if 2 * titles + 2 < 10**6 else b""
     yield file_trailer(bank, 1, 2 * titles + 4).encode() + b"\r\n" if 2 * titles + 4 < 10**6 else b""
 
