@@ -9,6 +9,7 @@ in two overlapping files is one. What is not money (registered, written off, rev
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from adapters.contract import PayloadMalformed
@@ -150,7 +151,7 @@ class Reader:
             provider=PROVIDER,
             account=title.account,
             references=references,
-            occurred_at=received_at if occurred_at is None else start_of_day(occurred_at),
+            occurred_at=received_at if occurred_at is None else _first_instant(occurred_at),
             occurred_at_assumed=day is None,
             raw_word=f"{self.header.layout}:{number}",
             reason=self._reason(kind, reasons),
@@ -163,7 +164,7 @@ class Reader:
             fee_cents=figures.fee or None,
             dispute_id=event_id if kind == "payment.reversed" else None,
             funds_withdrawn=kind == "payment.reversed",
-            due_at=end_of_day(title.due) if title.due is not None and kind == "payment.pending" else None,
+            due_at=_last_instant(title.due) if title.due is not None and kind == "payment.pending" else None,
             credited_at=self._credited_at(second.text, group) if kind == "payment.captured" else None,
         )
 
@@ -199,8 +200,12 @@ class Reader:
         day = _optional_date(text, self.money.credit_date)
         if day is None and group.lot is not None:
             day = _optional_date(group.lot.text, _LOT_CREDIT_DATE)
-        return start_of_day(day) if day is not None else None
+        return _first_instant(day) if day is not None else None
 
+
+_first_instant: Final = lru_cache(maxsize=512)(start_of_day)
+_last_instant: Final = lru_cache(maxsize=512)(end_of_day)
+"""A file has few days."""
 
 _WRITTEN_OFF: Final = ("payment.voided", "payment.expired")
 
@@ -221,10 +226,12 @@ def _optional_date(text: str, field: Columns) -> date | None:
         return None
 
 
+@lru_cache(maxsize=4096)  # a file has few accounts and few banks where its titles were paid
 def _short(text: str) -> str:
     """Return an account's digits without left zeros, the same whatever the layout's width; what is no digit is left out."""
     return _plain(text).lstrip("0") or "0"
 
 
+@lru_cache(maxsize=4096)
 def _plain(text: str) -> str:
     return "".join(one for one in text if one.isascii() and one.isalnum())
