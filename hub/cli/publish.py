@@ -112,7 +112,8 @@ def _show(plan: _Plan) -> None:
     if plan.cutting is None:
         return
     into = f", {len(plan.pieces)} messages" if plan.pieces else ""
-    made = table("occurrence", "means", "titles", title=f"{escape(str(plan.file))}: {plan.cutting.items} titles{into}", right=("titles",))
+    console().print(f"{escape(str(plan.file))}: {plan.cutting.items} titles{into}", highlight=False, soft_wrap=True)
+    made = table("occurrence", "means", "titles", right=("titles",))
     for line in plan.cutting.summary:
         made.add_row(escape(line.word), escape(line.meaning), str(line.items))
     console().print(made)
