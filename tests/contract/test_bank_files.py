@@ -64,6 +64,30 @@ def test_a_paid_boleto_pays_its_order_exactly(any_database_url: str, body: bytes
     assert [(one["method"], one["state"]) for one in order["payments"]] == [("boleto", "captured")]
 
 
+def test_a_second_reading_of_a_number_counts_only_when_the_first_names_nobody(any_database_url: str) -> None:
+    # Bradesco's 00000000000000012345 is title 12345, or title 1234 with check digit 5; both are here.
+    engine = open_engine(any_database_url)
+    feed(engine, [placed("1000", reference="237:1234"), placed("1001", reference="237:12345"), cnab(SHEET_240)])
+    feed(engine, [placed("1002", reference="237:1234567")])
+    first, second = files.title_240(number=12345678, order="OUTRO")
+    feed(engine, [cnab(files.file_240([first, second]))], cap=1)
+    assert {number: document(engine, number)["captured_cents"] for number in ("1000", "1001", "1002")} == {
+        "1000": 0, "1001": 14990, "1002": 14990,
+    }  # fmt: skip
+    # Nobody has learned a reading that was not needed: title 123 is its own order's, though 1234 was paid before.
+    feed(engine, [placed("1003", reference="237:1234567890"), cnab(files.file_240(files.title_240(number=1234, order="")))], cap=1)
+    assert document(engine, "1000")["captured_cents"] == 14990
+    feed(engine, [placed("1004", reference="237:123")])
+    assert open_exceptions(engine) == set()
+
+
+def test_two_orders_with_the_first_reading_do_not_leave_it_to_the_second(any_database_url: str) -> None:
+    engine = open_engine(any_database_url)
+    claims = [placed("1001", reference="237:12345"), placed("1002", reference="237:12345"), placed("1000", reference="237:1234")]
+    assert kinds(feed(engine, [*claims, cnab(SHEET_240)], cap=1))[-1] == "parked"
+    assert document(engine, "1000")["captured_cents"] == 0
+
+
 def test_a_file_told_again_and_an_overlapping_one_change_nothing(any_database_url: str) -> None:
     engine = open_engine(any_database_url)
     first, second = files.title_240(), files.title_240(number=777, order="PED1002", sequence=3)
