@@ -5,7 +5,8 @@ with two implied decimals. Times: days, America/Sao_Paulo. Nothing is signed: wh
 
 CNAB 240 is read for every bank, with what is known of Banco do Brasil, Santander, Caixa, Bradesco, Itaú and Sicoob as data
 (`layouts.py`, `occurrences.py`); CNAB 400 for Itaú and Bradesco only, any other bank is refused by name. One bad line spoils its
-own title and no other; the cause names the line. Not verified [U]: Santander's columns behind the due date, the check digit of a
+own title and no other; the cause names the line. An account, for HUB_SECRETS_CNAB_ACCOUNTS, is `bank:agency/account` without left
+zeros and check digits: `237:1234/67890`. Not verified [U]: Santander's columns behind the due date, the check digit of a
 Bradesco number in CNAB 240, whether Itaú withheld a fee (judged by the amounts), reason 61.
 """
 

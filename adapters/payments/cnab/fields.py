@@ -67,6 +67,10 @@ def date_or_none(text: str, field: Columns) -> date | None:
 
 
 def word(text: str, field: Columns) -> str | None:
-    """Read an identifier of ours; blank, zeros, or what no database holds is none."""
+    """Read an identifier of ours; blank, zeros, and what no database holds are none.
+
+    So is a text without a digit, or with an @: it names no order but perhaps the customer, and references end up in the log.
+    """
     value = text[field.first - 1 : field.last].strip()
-    return value if value.strip("0") and value.isprintable() else None
+    named = value.strip("0") and value.isprintable() and "@" not in value and any("0" <= one <= "9" for one in value)
+    return value if named else None

@@ -25,6 +25,7 @@ from schemas.references import Reference
 
 PROVIDER: Final = "cnab"
 
+_MOVES_MONEY: Final = ("payment.captured", "payment.reversed")
 _LOT_CREDIT_DATE: Final = Columns("credit date of the lot", 200, 207)
 
 
@@ -79,7 +80,7 @@ class Reader:
         try:
             title = self._title(first)
             reasons = self._reasons(first)
-            fee = cents(first.text, self.layout.fee) if kind == "payment.captured" else 0
+            fee = cents(first.text, self.layout.fee) if kind in _MOVES_MONEY else 0
         except BadField as error:
             raise BadLine(f"line {first.number}: {error}") from error
         try:
@@ -97,7 +98,7 @@ class Reader:
         return _Title(account, layout.numbers(text), cents(text, layout.amount), _optional_date(text, layout.due), text)
 
     def _figures(self, text: str, kind: PaymentKind, nominal: int, fee: int) -> Figures:
-        if kind not in ("payment.captured", "payment.reversed"):
+        if kind not in _MOVES_MONEY:
             return Figures(nominal)
         money = self.money
         paid = cents(text, money.paid)
@@ -132,7 +133,7 @@ class Reader:
         received_at: datetime,
     ) -> PaymentFact:
         bank = self.header.bank
-        moves_money = kind in ("payment.captured", "payment.reversed")
+        moves_money = kind in _MOVES_MONEY
         collecting = self.layout.collecting.of(title.text).strip()
         date_word = day.isoformat() if day is not None else "undated"
         base = f"{title.account}:{title.numbers[0].lstrip('0')}"
@@ -161,7 +162,7 @@ class Reader:
             paid_cents=figures.paid if moves_money else None,
             interest_cents=figures.interest or None,
             discount_cents=figures.discount or None,
-            fee_cents=figures.fee or None,
+            fee_cents=(figures.fee or None) if kind == "payment.captured" else None,
             dispute_id=event_id if kind == "payment.reversed" else None,
             funds_withdrawn=kind == "payment.reversed",
             due_at=_last_instant(title.due) if title.due is not None and kind == "payment.pending" else None,

@@ -197,6 +197,12 @@ def test_a_bank_without_a_table_is_read_by_febrabans_in_cnab_240() -> None:
     assert (fact.kind, fact.raw_word, fact.amount_cents) == ("payment.captured", "748/240:06", 14990)
 
 
+@pytest.mark.parametrize("ours", ["MARIA DA SILVA", "maria1@exemplo.invalid", "000000", ""])
+def test_what_may_name_the_customer_is_no_reference(ours: str) -> None:
+    fact = payments(files.file_240(files.title_240(order=ours)))[0]
+    assert {reference.kind for reference in fact.references} == {"nosso_numero", "payment_id"}
+
+
 def test_dates_that_only_inform_cost_no_payment() -> None:
     fact = payments(files.file_240(files.title_240(due="99999999", credit="31022026")))[0]
     assert (fact.kind, fact.credited_at) == ("payment.captured", datetime(2026, 1, 23, 3, tzinfo=UTC))  # the lot's
