@@ -175,7 +175,7 @@ class UnitOfWork:
         item = self.preparer.prepare_fact(parse_fact(orjson.loads(row.body)), row.source, adapter, None)
         # The row's own references too: `hub-order` of the delivery is among them, and the accounts listed may have changed since.
         keys = tuple(sorted({*item.lookup.keys, *row.references}))
-        item = replace(item, lookup=Lookup(keys, item.lookup.teaches), entry_key=row.entry_key)
+        item = replace(item, lookup=replace(item.lookup, keys=keys), entry_key=row.entry_key)
         headers = orjson.loads(row.headers) if row.headers else {}
         return _Waiting(item, row.key, row.parked_at, row.raw_sha256 or "", headers, row.id)
 
@@ -239,7 +239,7 @@ class UnitOfWork:
 
     def _order_of(self, item: PreparedFact, at: datetime) -> OrderState | None:
         """Find the one order that a fact's references name. Several: reference_conflict on each, and none."""
-        hits = {row.order for key in item.lookup.keys if (row := self.references[key]).order is not None}
+        hits = self._hits(item.lookup)
         found = [self.orders[number] for number in sorted(hits & self.orders.keys())]
         if len(found) > 1:
             claimants = tuple(state.number for state in found)
@@ -247,6 +247,14 @@ class UnitOfWork:
                 self._conflict(state, ":".join(item.lookup.keys[0]), claimants, at)
             return None
         return found[0] if found else None
+
+    def _hits(self, lookup: Lookup) -> set[str]:
+        """Return the orders that the references name; a second reading counts when the others name none, not even two at once."""
+        strong = [self.references[key] for key in lookup.keys if key not in lookup.weak]
+        hits = {row.order for row in strong if row.order is not None}
+        if lookup.weak and not hits and not any(row.claims for row in strong):
+            hits = {row.order for key in lookup.weak if (row := self.references[key]).order is not None}
+        return hits
 
     def _place(self, item: PreparedFact, prepared: Prepared, raw_sha256: str) -> str:
         placed = item.placed

@@ -44,10 +44,14 @@ class OpenWord:
 
 @dataclass(frozen=True, slots=True)
 class AdapterCase:
-    """What is particular to one adapter. Without signings its verify must be `unsigned`."""
+    """What is particular to one adapter. Without signings its verify must be `unsigned`.
+
+    `lines`: the body is lines that each stand for themselves, so that a part cut off behind any of them is a body too.
+    """
 
     signings: tuple[Signing, ...] = ()
     open_words: tuple[OpenWord, ...] = ()
+    lines: bool = False
 
 
 # --- Pagar.me -----------------------------------------------------------------------------------------------------------------
@@ -128,6 +132,8 @@ CASES: Final[Mapping[str, AdapterCase]] = {
             OpenWord("order_paid", ("data", "charges", 0, "status")),
         ),
     ),
+    # Its words are no JSON values: an unknown one has a golden case, bradesco_240_written_off.
+    "payments.cnab": AdapterCase(lines=True),
     "carriers.melhor_envio": AdapterCase(
         signings=(
             Signing("hexadecimal", _melhor_envio_hex, MELHOR_ENVIO_SECRETS),
