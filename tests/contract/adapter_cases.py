@@ -91,6 +91,23 @@ def _pix_query(body: bytes, which: int) -> dict[str, object]:
     return {"hub-http-headers": {"content-type": "application/json"}, "hub-http-query": {"hmac": f"segredo-{which}", "ignorar": "/pix"}}
 
 
+# --- Mercado Pago -------------------------------------------------------------------------------------------------------------
+
+
+def mercadopago_headers(secret: str, resource_id: str | None, request_id: str | None, timestamp: str) -> dict[str, object]:
+    """Return the headers and the query string of a signed webhook."""
+    pairs = {"id": resource_id, "request-id": request_id, "ts": timestamp}
+    manifest = "".join(f"{name}:{value};" for name, value in pairs.items() if value is not None)
+    headers = {"X-Signature": f"ts={timestamp},v1={hmac_sha256(secret, manifest.encode())}"}
+    if request_id is not None:
+        headers["X-Request-Id"] = request_id
+    return {"hub-http-headers": headers, "hub-http-query": {} if resource_id is None else {"data.id": resource_id, "type": "payment"}}
+
+
+def _mercadopago_signed(body: bytes, which: int) -> dict[str, object]:
+    return mercadopago_headers(f"segredo-{which}", "900000001", "11111111-2222-4333-8444-555555555555", "1767225600")
+
+
 # --- Melhor Envio -------------------------------------------------------------------------------------------------------------
 
 
@@ -126,6 +143,15 @@ CASES: Final[Mapping[str, AdapterCase]] = {
             OpenWord("charge_paid_card", ("data", "status")),
             OpenWord("charge_refunded", ("data", "status")),
             OpenWord("order_paid", ("data", "charges", 0, "status")),
+        ),
+    ),
+    "payments.mercadopago": AdapterCase(
+        signings=(Signing("x-signature", _mercadopago_signed, Secrets(webhook=("segredo-0", "segredo-1")), covers_body=False),),
+        open_words=(
+            OpenWord("approved_accredited", ("status",)),
+            OpenWord("approved_partially_refunded", ("refunds", 0, "status")),
+            OpenWord("order_published_as_it_is", ("transactions", "payments", 0, "status")),
+            OpenWord("webhook_payment", ("type",)),
         ),
     ),
     "carriers.melhor_envio": AdapterCase(
