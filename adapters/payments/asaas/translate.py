@@ -142,10 +142,11 @@ def _unknown(payment: Payment, told: Told) -> Iterator[PaymentFact]:
 
 def state_of(payment: Payment, told: Told) -> Iterator[PaymentFact]:
     """Translate a charge as it stands."""
-    if payment.status not in STATUS_RULES:
+    rule = STATUS_RULES.get(payment.status or "")
+    if rule is None:
         # It is the status that is to be mapped, not the event that brought it.
         return _unknown(payment, replace(told, word=payment.status or "charge without a status"))
-    return STATUS_RULES[payment.status](payment, told)
+    return rule(payment, told)
 
 
 STATUS_RULES: Final[Mapping[str, Rule]] = {
