@@ -1,6 +1,6 @@
 """Cielo E-commerce 3.0 and Braspag: payments.cielo. A notice names a payment, and the sale is read.
 
-Source: https://docs.cielo.com.br/ecommerce-cielo/reference and https://braspag.github.io/manual/braspag-pagador, read 2026-11-25.
+Source: https://docs.cielo.com.br/ecommerce-cielo/reference, read 2026-11-20.
 Amounts: integer centavos. Times: `YYYY-MM-DD HH:MM:SS` without offset, which is Brasília.
 
 Identity: PaymentId. Status 1 is an authorization of a card, and of a boleto or a Pix only that it was issued. `CapturedAmount` and

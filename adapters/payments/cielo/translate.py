@@ -77,7 +77,7 @@ def translate(delivery: RawDelivery) -> Translation:
     A sale that came over HTTP is only a hint as well: static headers do not cover a body.
     Units: integer cents; times become UTC.
     Raises: PayloadMalformed.
-    Source: https://docs.cielo.com.br/ecommerce-cielo/reference/notificacao, read 2026-11-25.
+    Source: https://docs.cielo.com.br/ecommerce-cielo/reference/notificacao, read 2026-11-20.
     """
     document = read_object(load_json(delivery.body, delivery.content_type), "body")
     if "Payment" in document:
