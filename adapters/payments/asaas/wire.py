@@ -1,4 +1,4 @@
-"""Asaas' spelling: an event and its charge, only the fields we read. Source: https://docs.asaas.com/reference, read 2026-11-25."""
+"""Asaas' spelling: an event and its charge, only the fields we read."""
 
 from datetime import date
 from typing import Annotated, Any
