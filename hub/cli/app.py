@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from hub import observability
-from hub.cli import db, dead, desk, exceptions, follow_up, notify, operation, order, orders, topology
+from hub.cli import db, dead, desk, exceptions, follow_up, notify, operation, order, orders, pix, topology
 from hub.cli import doctor as diagnosing
 from hub.cli import publish as publishing
 from hub.cli import replay as replaying
@@ -61,6 +61,7 @@ app.add_typer(dead.app, name="dead")
 app.add_typer(follow_up.transactions, name="transactions")
 app.add_typer(follow_up.invoices, name="invoices")
 app.add_typer(notify.app, name="notify")
+app.add_typer(pix.app, name="pix")
 app.add_typer(db.app, name="db")
 app.add_typer(topology.app, name="topology")
 app.command()(operation.config)
