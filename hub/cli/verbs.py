@@ -1,12 +1,15 @@
 """Verbs made from the command models: one mechanism for every manual step, so that a new command needs one line here."""
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
+import orjson
 import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -87,6 +90,13 @@ VERBS: Final = (
     Verb("set-status", "order.set_status", "Alterar status: a linked one does what it says, and asks the same guard."),
     Verb("set-address", "order.set_address", "Alterar endereço: replaces the whole billing or shipping address."),
     Verb(
+        "edit",
+        "order.edit",
+        "Editar: cancels the order and places the one of the file in its stead, as NUMBER-1. Only while no money has come.",
+        "A edição cancela e cria outro pedido. Editar",
+    ),
+    Verb("reorder", "order.reorder", "Recomprar: places the order of the file, which has its own number; this one stays as it is."),
+    Verb(
         "expire",
         "order.expire",
         "Cancelar por falta de pagamento: as its timer does, once the time is over.",
@@ -116,6 +126,7 @@ _HELP: Final[Mapping[str, str]] = {
     "carrier": "Carrier code from `hub carriers list`, or custom.",
     "hold_reason": "Why: operator, fraud, stock, fiscal, or a word of the shop's own. Default: operator; of a release: all.",
     "text": "The comment.",
+    "order": "JSON file with the whole new order, as in order.placed; - is standard input.",
     "status": "Status code, as `hub orders list` filters by.",
     "type": "Which address.",
     "series": "The tax paper's series.",
@@ -145,7 +156,7 @@ _HELP: Final[Mapping[str, str]] = {
     "phone": "Telefone.",
 }
 _SHARED: Final[Mapping[str, Any]] = {"comment": Comment, "notify": Notify, "visible": Visible}
-_SINGULAR: Final[Mapping[str, str]] = {"tracks": "track", "items": "item", "lines": "line"}
+_SINGULAR: Final[Mapping[str, str]] = {"tracks": "track", "items": "item", "lines": "line", "order": "file"}
 _INSTANT_FORMS: Final = ("%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")
 
 
@@ -175,7 +186,7 @@ def _options(command: str) -> dict[str, _Option]:
     found: list[_Option] = []
     for name, info in COMMANDS[command].model_fields.items():
         nested = info.annotation
-        if isinstance(nested, type) and issubclass(nested, BaseModel):
+        if isinstance(nested, type) and issubclass(nested, BaseModel) and name != "order":
             found += [_Option(inner, one, name) for inner, one in nested.model_fields.items()]
         else:
             found.append(_Option(name, info))
@@ -223,6 +234,8 @@ def _annotation(command: str, option: _Option) -> Any:
         return _SHARED[name]
     help_text = _HELP.get(f"{command} {name}") or _HELP.get(name) or option.info.description or ""
     flag = f"--{option.name.replace('_', '-')}"
+    if name == "order":
+        return Annotated[str, typer.Option(flag, metavar="FILE", help=help_text)]
     if name in _SINGULAR:
         return Annotated[list[str] | None, typer.Option(flag, metavar="WORD", help=help_text)]
     if name.endswith("_cents"):
@@ -283,10 +296,21 @@ def _value(option: _Option, value: Any) -> Any:
         case "document" if CommentedDocument in _kinds(option.info.annotation):
             kind, _, identity = value.partition(":")
             return {"kind": kind, "id": identity}
+        case "order":
+            return _order(value)
         case "at":
             return _instant(value)
         case _:
             return value
+
+
+def _order(file: str) -> Any:
+    """Read an order, or the message that holds one. Raises: Failure."""
+    try:
+        document = orjson.loads(sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes())
+    except (OSError, ValueError) as error:
+        raise Failure(f"--file {file}: {error}") from error
+    return document["order"] if isinstance(document, dict) and isinstance(document.get("order"), dict) else document
 
 
 def _track(word: str) -> dict[str, str]:

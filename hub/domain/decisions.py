@@ -45,6 +45,21 @@ class CancelRecord(Message):
     reason: Identifier
 
 
+class Superseded(Message):
+    """Another order stands in this one's stead: money that still comes here is meant for it."""
+
+    entry: Literal["superseded"]
+    child: Identifier
+
+
+class Originated(Message):
+    """Which order this one was made from, and how. It stands in the log of the new order; that of a reordered one stays untouched."""
+
+    entry: Literal["originated"]
+    how: Literal["edit", "reorder"]
+    order: Identifier
+
+
 class HoldSet(Message):
     """The order is held for this reason, until a release names this hold."""
 
@@ -222,6 +237,8 @@ Entry = (
     NewAttempt
     | ManualCapture
     | CancelRecord
+    | Superseded
+    | Originated
     | HoldSet
     | HoldReleased
     | LabelChosen

@@ -15,8 +15,10 @@ from hub.domain.decisions import (
     HoldSet,
     LabelChosen,
     NoticeResent,
+    Originated,
     PaperIssued,
     ProductionStarted,
+    Superseded,
 )
 from hub.domain.exceptions import RESOLVE
 from hub.domain.guards import GUARDS, NO_OP, OK, Answer, guard
@@ -37,6 +39,7 @@ from hub.domain.judgement import (
 )
 from hub.domain.labels import ASSIGNED_STATUSES, STATUS_LABELS
 from hub.domain.ledger import Ledger
+from hub.domain.succession import EDITED, child_number
 from hub.domain.view import View
 from schemas.commands import (
     AcceptReview,
@@ -49,6 +52,7 @@ from schemas.commands import (
     CreateRefund,
     CreateShipment,
     DenyReview,
+    EditOrder,
     ExpireOrder,
     HoldOrder,
     MarkDelivered,
@@ -58,6 +62,7 @@ from schemas.commands import (
     MarkShipment,
     ReleaseOrder,
     RemoveTrack,
+    ReorderOrder,
     ResendNotice,
     ResolveException,
     SetAddress,
@@ -84,6 +89,7 @@ _REFUSALS: Final[Mapping[str, str]] = {
     "order_held": "the order is held: release it first",
     "not_held": "the order is not held",
     "dispute_open": "the order is held by an open dispute, which ends with the dispute",
+    "edit_requires_refund": "a paid order is not edited: refund it, and reorder",
     "cancel_requires_refund": "a paid order is not canceled: refund it",
     "not_due_yet": "it is too early to give the payment up",
     "nothing_to_produce": "nothing is left to produce",
@@ -203,6 +209,10 @@ def _carry_out(ledger: Ledger, view: View, command: str, data: CommandData, by: 
             return _set_address(view, data, by, known)
         case CommentOrder():
             return _comment(view, data, by, known)
+        case EditOrder():
+            return _edit(view, by, known)
+        case ReorderOrder():
+            return _reorder(view, data, by, known)
         case _:
             return Accepted(by.decide(()))
 
@@ -225,6 +235,26 @@ def _expire(view: View, by: By, shop: Shop) -> Judgement:
         message = "the order is held: it is given up when it is released"
         return NoOp(message) if by.policy else by.accept(message=message)
     return by.accept(CancelRecord(entry="cancel", reason="expired"), message="canceled for lack of payment")
+
+
+def _edit(view: View, by: By, known: Known) -> Judgement:
+    """End the order in favour of another, which the engine places in the same transaction."""
+    child = known.successor or child_number(view.number, None)
+    if known.customer_erased:
+        return Rejected("customer_erased", "the customer's data has been erased")
+    if known.successor_exists:
+        return Rejected("order_exists", f"there is an order {child} already, and it is not of this one")
+    canceled = CancelRecord(entry="cancel", reason=EDITED)
+    return by.accept(canceled, Superseded(entry="superseded", child=child), result={"child": child}, message=f"replaced by {child}")
+
+
+def _reorder(view: View, form: ReorderOrder, by: By, known: Known) -> Judgement:
+    """Let a further order begin; of this one nothing changes, its log included (invariant I23)."""
+    number = form.order.number
+    if known.successor_exists or number == view.number:
+        return Rejected("order_exists", f"there is an order {number} already")
+    entry = Originated(entry="originated", how="reorder", order=view.number)
+    return by.accept(entry, result={"order": number}, message=f"placed {number}")
 
 
 def _hold(view: View, form: HoldOrder, by: By) -> Judgement:

@@ -26,12 +26,17 @@ class Shop:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the order's rows say and its ledger does not. `exception`: (kind, key) of the one that a command names by its row."""
+    """What the order's rows say and its ledger does not. `exception`: (kind, key) of the one that a command names by its row.
+
+    `successor`: the number of the order that an edit or a reorder would place; `successor_exists`: it is taken.
+    """
 
     done: frozenset[str] = frozenset()
     exception: tuple[str, str] | None = None
     address_version: int = 1
     customer_erased: bool = False
+    successor: str | None = None
+    successor_exists: bool = False
 
 
 SHOP: Final = Shop()

@@ -65,6 +65,10 @@ def notices_due(after: View, decision: Decision | None, texts: tuple[TrackText, 
             elif attempt.state == "failed":
                 yield _notice(after, "payment_refused", attempt.id, _of_attempt(attempt))
     elif after.base_state == "canceled":
+        if after.child is not None:
+            # One letter for the whole step: the new number. That the old order is canceled is part of it.
+            yield _notice(after, "order_edited", "", {"child": after.child}, wanted=notify is not False)
+            return
         reason = {} if after.cancel is None else {"reason": after.cancel.reason}
         yield _notice(after, "canceled", "", reason, wanted=notify is not False)
     elif after.invoice_due:

@@ -233,6 +233,7 @@ class View(NamedTuple):
     notes_cents: int
     to_ship: Mapping[str, int]
     cancel: CancelView | None
+    child: str | None
     dispute_open: bool
     holds: Mapping[str, str]
     paid: bool
@@ -380,6 +381,7 @@ def view(ledger: Ledger) -> View:
         notes_cents=fiscal.notes_cents,
         to_ship=to_ship,
         cancel=None if cancellation is None else CancelView(from_micros(cancellation.micros), cancellation.reason, cancellation.by),
+        child=ledger.child,
         dispute_open=dispute_open,
         holds=holds,
         paid=paid,

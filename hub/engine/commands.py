@@ -11,16 +11,18 @@ from sqlalchemy import Connection
 from hub.domain.effects import Cause
 from hub.domain.fold import apply_decision
 from hub.domain.judge import Accepted, Judgement, Known, NoOp, Rejected, judge, offered
+from hub.domain.judgement import By
 from hub.domain.view import view
-from hub.engine import reference_add, rows
+from hub.engine import reference_add, rows, succession
 from hub.engine.deliveries import COMMANDS_KEY, Outcome, Reply
 from hub.engine.order_document import order_document
-from hub.engine.order_state import OrderState, instant_text, message_id_of
+from hub.engine.order_state import OrderState, OutboxRow, instant_text, message_id_of
 from hub.engine.prepare import Prepared
 from hub.engine.roles import authenticated_user, may_command
 from schemas.commands import (
     AddReference,
     Command,
+    EditOrder,
     ResendNotice,
     ResolveException,
     SetAddress,
@@ -72,6 +74,11 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
         _remember(work, prepared, command, payload, body)
         return Outcome("replied", f"{command.name} accepted", (state.number,), _reply(prepared, body))
     known = _known(work, state, command)
+    successor = succession.successor_of(work.connection, prepared, command)
+    if successor is not None:
+        known = succession.known(work, state, successor, known)
+    elif isinstance(command.data, EditOrder):
+        return _rejected(work, prepared, command, state, "invalid_payload", "the new order's number would be too long")
     if known.exception is not None and known.exception[0] == "reference_conflict":
         return _rejected(work, prepared, command, state, "invalid_payload", "reference_conflict is settled by reference.add")
     assert state.view is not None
@@ -91,10 +98,38 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
         case NoOp(message=message, result=result):
             body = _body(command, "no_op", state, prepared.at, message=message, result=dict(result))
         case Accepted():
-            _apply(work, prepared.at, command, state, verdict, user.name)
+            if successor is None:
+                _apply(work, prepared.at, command, state, verdict, user.name)
+            else:
+                _succeed(work, prepared, command, state, verdict, successor, user.name)
             body = _body(command, "accepted", state, prepared.at, message=verdict.message, result=dict(verdict.result))
     _remember(work, prepared, command, payload, body)
     return Outcome("replied", f"{command.name} {body['outcome']}", (state.number,), _reply(prepared, body))
+
+
+def _succeed(
+    work: "UnitOfWork",
+    prepared: Prepared,
+    command: Command,
+    state: OrderState,
+    verdict: Accepted,
+    successor: succession.Successor,
+    user: str | None,
+) -> None:
+    """Place the new order, and let each log say what concerns it: an edited order ends, a reordered one is left as it was."""
+    if successor.parent is None:
+        _apply(work, prepared.at, command, succession.place(work, prepared, command, successor), verdict, user)
+        return
+    events = _apply(work, prepared.at, command, state, verdict, user)
+    for event in events:
+        if event.routing_key == "order.edited":
+            content = successor.order.model_dump(mode="json", exclude_none=True, exclude={"number", "placed_at"})
+            event.body["content"] = content
+    child = succession.place(work, prepared, command, successor)
+    by = By(command.name, command.envelope.id, prepared.at, verdict.decision.actor, command.envelope.reason)
+    _apply(work, prepared.at, command, child, succession.origin(command, by), user)
+    work.flush()
+    succession.link(work.connection, state.number, child.number)
 
 
 def target_of(connection: Connection, command: Command) -> str | None:
@@ -161,12 +196,12 @@ def _document(work: "UnitOfWork", state: OrderState, at: datetime) -> dict[str, 
     return {**document, "allowed_actions": list(offered(state.view, state.done, at, work.preparer.shop))}
 
 
-def _apply(work: "UnitOfWork", at: datetime, command: Command, state: OrderState, verdict: Accepted, user: str | None) -> None:
+def _apply(work: "UnitOfWork", at: datetime, command: Command, state: OrderState, verdict: Accepted, user: str | None) -> list[OutboxRow]:
     before, decision = state.view, verdict.decision
     apply_decision(state.ledger, decision)
     changed = state.refresh()
     position = state.advance(at)
-    events = []
+    events: list[OutboxRow] = []
     if changed or decision.entries:  # a comment or a notice sent again is in no ledger, and is published all the same
         state.view = view(state.ledger)
         cause = Cause(command.name, COMMANDS_KEY, command.envelope.id, at, decision.actor, decision, verdict.texts)
@@ -187,6 +222,7 @@ def _apply(work: "UnitOfWork", at: datetime, command: Command, state: OrderState
         authenticated_actor=user,
     )
     carry_out_policies(work, at)
+    return events
 
 
 def _remember(work: "UnitOfWork", prepared: Prepared, command: Command, payload: str, body: dict[str, Any]) -> None:

@@ -68,6 +68,8 @@ _TEXTS: Final[Mapping[str, str]] = {
     "order.release": "Pedido liberado",
     "order.start_production": "Produção iniciada manualmente",
     "order.set_status": "Situação alterada",
+    "order.edit": "Pedido editado",
+    "order.reorder": "Recompra",
     "order.comment": "Comentário",
     "order.set_address": "Endereço alterado",
     "review.accept": "Análise aprovada",
@@ -103,6 +105,11 @@ def describe_entry(kind: str, body: Mapping[str, Any]) -> str:
     method = body.get("method")
     if kind.startswith("payment.") and isinstance(method, str):
         text += f" ({_METHODS.get(method, method)})"
+    for entry in body.get("entries") or ():
+        if entry.get("entry") == "superseded":
+            text += f": substituído por {entry['child']}"
+        elif entry.get("entry") == "originated":
+            text += f" de {entry['order']}" if entry["how"] == "reorder" else f": substitui {entry['order']}"
     reason = body.get("reason")
     if isinstance(reason, str) and reason:
         text += f" ({reason})"

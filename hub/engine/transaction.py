@@ -21,7 +21,7 @@ from hub.domain.fold import apply_fact
 from hub.domain.judgement import AddressText, TrackText
 from hub.domain.ledger import FOLD_VERSION, Ledger
 from hub.domain.view import View, expire_at, view
-from hub.engine import commands, reference_add, rows
+from hub.engine import commands, reference_add, rows, succession
 from hub.engine.dead_letters import dead_letter_row, insert_dead_letters
 from hub.engine.deliveries import COMMANDS_KEY, Outcome, OutcomeKind
 from hub.engine.headers import kept_headers
@@ -32,7 +32,7 @@ from hub.engine.references import Lookup, ReferenceKey, own_key
 from hub.engine.rows import ParkedRow, ReferenceRow
 from hub.store import bulk, tables
 from schemas.commands import AddReference
-from schemas.facts import parse_fact
+from schemas.facts import OrderFact, parse_fact
 
 _QUIET_AFTER: Final = timedelta(days=7)
 HUB_SOURCE: Final = "hub"
@@ -142,6 +142,10 @@ class UnitOfWork:
                 if item.placed is not None:
                     for key in item.claims:
                         claimed.setdefault(key, set()).add(item.placed.number)
+            if prepared.command is not None and (new := succession.successor_of(self.connection, prepared, prepared.command)) is not None:
+                for key in succession.claims(self, new):
+                    wanted.add(key)
+                    claimed.setdefault(key, set()).add(new.order.number)
             if prepared.command is not None and isinstance(prepared.command.data, AddReference):
                 form = prepared.command.data
                 for key in reference_add.keys_of(self.connection, form):
@@ -186,6 +190,8 @@ class UnitOfWork:
         for prepared in batch:
             if prepared.command is not None and (number := commands.target_of(self.connection, prepared.command)) is not None:
                 numbers.add(number)
+                if (new := succession.successor_of(self.connection, prepared, prepared.command)) is not None:
+                    numbers.add(new.order.number)
             numbers.update(item.placed.number for item in prepared.facts if item.placed is not None)
         for number, row_found in rows.lock_orders(self.connection, numbers).items():
             self.orders[number] = OrderState.opened(row_found)
@@ -260,6 +266,32 @@ class UnitOfWork:
         for key in item.claims:
             self._claim(key, state, prepared.at)
         return placed.number
+
+    def load_claims(self, keys: Iterable[ReferenceKey], number: str) -> None:
+        """Read and lock references that an order is about to claim."""
+        wanted = set(keys)
+        self._load_references(wanted, {key: {number} for key in wanted})
+
+    def place_successor(
+        self, fact: OrderFact, at: datetime, *, kin: frozenset[str], parent: str | None, done: frozenset[str]
+    ) -> OrderState:
+        """Place an order on a command's word. A reference that its kin hold stays theirs: no claim, no conflict (rules.md)."""
+        item = self.preparer.prepare_fact(fact, HUB_SOURCE, None, None)
+        assert item.placed is not None
+        number = item.placed.number
+        state = self.orders[number] = OrderState.new(number)
+        state.done, state.customer_id = done, item.placed.customer.id
+        first = len(self.pending.outbox)
+        self._apply(state, item, at, "")
+        if parent is not None:
+            for event in self.pending.outbox[first:]:
+                if event.routing_key == fact.kind:
+                    event.body["parent"] = parent
+        for key in item.claims:
+            row = self.references[key]
+            if kin.isdisjoint({row.order, *row.claims}):
+                self._claim(key, state, at)
+        return state
 
     def _claim(self, key: ReferenceKey, state: OrderState, at: datetime) -> None:
         row = self.references[key]

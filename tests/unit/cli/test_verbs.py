@@ -1,6 +1,7 @@
 """Every manual step of an order by the command line, done on the database."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from tests.unit.cli.test_help import COMMANDS as LINES
 from tests.unit.cli.test_order import answers
 
 _ELSEWHERE = {"order.get", "order.approve", "order.cancel"}
-_LATER = {"order.edit", "order.reorder", "customer.impersonate_link"}
+_LATER = {"customer.impersonate_link"}
 
 
 def test_every_command_of_one_order_has_a_verb() -> None:
@@ -76,6 +77,9 @@ def test_an_order_goes_its_whole_way_by_hand(hub: Run, any_shop: str) -> None:
         (("refund", "1001", "--amount", "1,00", "--fee", "0,50", "--method", "pix", "--yes"), "--amount"),
         (("refund", "1001", "--all", "--yes"), "--method"),
         (("refund", "1001", "--all", "--mode", "offline", "--yes"), "method"),
+        (("edit", "1001", "--file", "none.json", "--yes"), "none.json"),
+        (("edit", "1001", "--file", "/dev/null", "--yes"), "--file"),
+        (("reorder", "1001"), "--file"),
         (("refund", "1001", "--amount", "dez", "--method", "pix", "--yes"), "--amount"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -88,12 +92,36 @@ def test_what_is_typed_wrong_is_named(hub: Run, shop: str, arguments: tuple[str,
 
 @pytest.mark.parametrize("verb", [verb.name for verb in VERBS if verb.asks is not None])
 def test_what_is_not_taken_back_asks_first(hub: Run, shop: str, verb: str) -> None:
-    needed = {"refund": ("--all", "--method", "pix")}.get(verb, ())
+    needed = {"refund": ("--all", "--method", "pix"), "edit": ("--file", new_order())}.get(verb, ())
     before = json.loads(hub("orders", "show", "1001", "--json", "--database-url", shop).stdout)
     result = hub("order", verb, "1001", *needed, "--direct", "--database-url", shop)
     assert result.exit_code == 1
     assert result.stderr.strip() == "error: confirmation_required: give --yes"
     assert json.loads(hub("orders", "show", "1001", "--json", "--database-url", shop).stdout) == before
+
+
+def new_order(**number: str) -> str:
+    """Write an order for an edit or a reorder, and name its file."""
+    order = {
+        **number,
+        **({"placed_at": "2026-11-25T10:00:00-03:00"} if number else {}),
+        "items": [{"sku": "CAM-01", "quantity": 1, "unit_price_cents": 3010}],
+        "shipping": {"amount_cents": 1990},
+        "total_cents": 5000,
+    }
+    Path("order.json").write_text(json.dumps(order))
+    return "order.json"
+
+
+def test_an_order_is_edited_and_ordered_again(hub: Run, any_shop: str) -> None:
+    base = ("--database-url", any_shop)
+    edited = answers(hub, "edit", "1002", "--file", new_order(), "--yes", "--no-notify", *base)[0]
+    assert (edited["state"], edited["result"]) == ("canceled", {"child": "1002-1"})
+    assert answers(hub, "edit", "1001", "--file", new_order(), "--yes", *base, status=1)[0]["code"] == "edit_requires_refund"
+    again = answers(hub, "reorder", "1001", "--file", new_order(number="3001"), *base)[0]
+    assert (again["order"], again["result"]) == ("1001", {"order": "3001"})
+    page = hub("orders", "show", "1002-1", "--json", *base)
+    assert (json.loads(page.stdout)["parent"], json.loads(page.stdout)["total_cents"]) == ("1002", 5000)
 
 
 def written(name: str, *arguments: str) -> dict[str, Any]:
