@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from hub import observability
-from hub.cli import db, dead, desk, exceptions, follow_up, operation, order, orders, topology
+from hub.cli import db, dead, desk, exceptions, follow_up, operation, order, orders, statuses, topology
 from hub.cli import doctor as diagnosing
 from hub.cli import publish as publishing
 from hub.cli import replay as replaying
@@ -57,6 +57,7 @@ app.add_typer(desk.reference, name="reference")
 app.add_typer(desk.unknowns, name="unknowns")
 app.add_typer(desk.carriers, name="carriers")
 app.add_typer(exceptions.app, name="exceptions")
+app.add_typer(statuses.app, name="statuses")
 app.add_typer(dead.app, name="dead")
 app.add_typer(follow_up.transactions, name="transactions")
 app.add_typer(follow_up.invoices, name="invoices")

@@ -37,7 +37,6 @@ from hub.domain.judgement import (
     Texts,
     TrackText,
 )
-from hub.domain.labels import ASSIGNED_STATUSES, STATUS_LABELS
 from hub.domain.ledger import Ledger
 from hub.domain.succession import EDITED, child_number
 from hub.domain.view import View
@@ -277,11 +276,11 @@ def _release(view: View, form: ReleaseOrder, by: By) -> Judgement:
 def _set_status(ledger: Ledger, view: View, form: SetStatus, by: By, shop: Shop) -> Judgement:
     """Choose the status that is shown. A linked one is reached by doing what it says."""
     status = form.status
-    if status not in STATUS_LABELS:
+    if status not in shop.statuses.labels:
         return Rejected("status_unknown", _REFUSALS["status_unknown"])
     if status in _BY_SHIPMENT:
         return Rejected("use_shipment", _REFUSALS["use_shipment"])
-    assigned = status in ASSIGNED_STATUSES[view.state]
+    assigned = status in shop.statuses.assigned[view.state]
     if status in _LINKED:
         name, model = _LINKED[status]
         answer = guard(name, view.standing)

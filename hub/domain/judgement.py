@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from hub.domain.decisions import Commented, Decision, Entry
 from hub.domain.expiry import WEEKDAYS, BankCalendar
+from hub.domain.labels import BUILT_IN, Statuses
 from schemas.vocabulary import DocumentKind, RejectionCode
 
 CUSTOM: Final = "custom"
@@ -22,6 +23,7 @@ class Shop:
 
     carriers: frozenset[str] = frozenset({"melhor_envio", "frenet", "correios", "jadlog", "loggi"})
     calendar: BankCalendar = WEEKDAYS
+    statuses: Statuses = BUILT_IN
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from hub.domain.fold import apply_decision
 from hub.domain.judge import Accepted, Judgement, Known, NoOp, Rejected, judge, offered
 from hub.domain.judgement import By
 from hub.domain.view import view
-from hub.engine import reference_add, rows, succession
+from hub.engine import reference_add, rows, status_catalog, succession
 from hub.engine.deliveries import COMMANDS_KEY, Outcome, Reply
 from hub.engine.order_document import order_document
 from hub.engine.order_state import OrderState, OutboxRow, instant_text, message_id_of
 from hub.engine.prepare import Prepared
-from hub.engine.roles import authenticated_user, may_command
+from hub.engine.roles import User, authenticated_user, may_command
 from schemas.commands import (
     AddReference,
     Command,
@@ -53,6 +53,8 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
             return _rejected(work, prepared, command, state, "key_reused", "this idempotency key was used for another request")
         body = {**orjson.loads(answered[1]), "id": envelope.id}
         return Outcome("duplicate", f"{command.name} answered before", reply=_reply(prepared, body))
+    if command.name.startswith(status_catalog.FAMILY):
+        return _change_statuses(work, prepared, command, payload, user)
     if state is None:
         if isinstance(command.data, ResolveException):
             return _rejected(work, prepared, command, None, "exception_not_found", "no such exception is open")
@@ -89,7 +91,7 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
         now=prepared.at,
         command_id=envelope.id,
         actor=envelope.actor or user.name or "unknown",
-        shop=work.preparer.shop,
+        shop=replace(work.preparer.shop, statuses=work.statuses),
         known=known,
     )
     match verdict:
@@ -105,6 +107,20 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
             body = _body(command, "accepted", state, prepared.at, message=verdict.message, result=dict(verdict.result))
     _remember(work, prepared, command, payload, body)
     return Outcome("replied", f"{command.name} {body['outcome']}", (state.number,), _reply(prepared, body))
+
+
+def _change_statuses(work: "UnitOfWork", prepared: Prepared, command: Command, payload: str, user: User) -> Outcome:
+    actor = command.envelope.actor or user.name or "unknown"
+    verdict = status_catalog.carry_out(work, command, prepared.at, actor, user.name)
+    match verdict:
+        case Rejected(code=code, message=message):
+            return _rejected(work, prepared, command, None, code, message)
+        case NoOp(message=message):
+            body = _body(command, "no_op", None, prepared.at, message=message)
+        case done:
+            body = _body(command, "accepted", None, prepared.at, message=done["message"], result=done["result"])
+    _remember(work, prepared, command, payload, body)
+    return Outcome("replied", f"{command.name} {body['outcome']}", (), _reply(prepared, body))
 
 
 def _succeed(
@@ -182,7 +198,7 @@ def give_policy_command(work: "UnitOfWork", state: OrderState, command: Command,
         now=at,
         command_id=command.envelope.id,
         actor=actor,
-        shop=work.preparer.shop,
+        shop=replace(work.preparer.shop, statuses=work.statuses),
         known=_known(work, state, command),
     )
     if isinstance(verdict, Accepted):
@@ -203,7 +219,7 @@ def _apply(work: "UnitOfWork", at: datetime, command: Command, state: OrderState
     position = state.advance(at)
     events: list[OutboxRow] = []
     if changed or decision.entries:  # a comment or a notice sent again is in no ledger, and is published all the same
-        state.view = view(state.ledger)
+        state.view = view(state.ledger, work.statuses)
         cause = Cause(command.name, COMMANDS_KEY, command.envelope.id, at, decision.actor, decision, verdict.texts)
         events = work.publish(state, before, state.view, cause, at)
     document = decision.model_dump(mode="json", exclude_none=True)

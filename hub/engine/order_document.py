@@ -10,6 +10,7 @@ from sqlalchemy.engine import RowMapping
 
 from hub.domain.ledger import load
 from hub.domain.view import AttemptView, View, view
+from hub.engine import status_catalog
 from hub.engine.timeline import describe_entry
 from hub.store.tables import (
     comments,
@@ -49,7 +50,7 @@ def order_document(connection: Connection, number: str) -> dict[str, Any] | None
     row = connection.execute(select(orders).where(orders.c.number == number)).mappings().first()
     if row is None:
         return None
-    now = view(load(row["ledger"]))
+    now = view(load(row["ledger"]), status_catalog.load(connection))
     document = _pick(
         row,
         (

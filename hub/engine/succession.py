@@ -73,7 +73,7 @@ def known(work: "UnitOfWork", state: OrderState, successor: Successor, before: K
     work.load_claims(claims(work, successor), number)
     if number not in work.orders:
         for found in rows.lock_orders(work.connection, [number]).values():
-            work.orders[number] = OrderState.opened(found)
+            work.orders[number] = OrderState.opened(found, work.statuses)
     _, erased = rows.read_personal(work.connection, state.number)
     return replace(before, customer_erased=erased, successor=number, successor_exists=number in work.orders)
 
