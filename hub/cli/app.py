@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from hub import observability
+from hub.cli import audit as auditing
 from hub.cli import db, dead, desk, exceptions, follow_up, operation, order, orders, statuses, topology
 from hub.cli import doctor as diagnosing
 from hub.cli import publish as publishing
@@ -50,6 +51,7 @@ app.command()(running.run)
 app.command()(replaying.replay)
 app.command()(publishing.publish)
 app.command()(tracing.trace)
+app.command("audit")(auditing.audit)
 app.add_typer(orders.app, name="orders")
 add_verbs(order.app)
 app.add_typer(order.app, name="order")

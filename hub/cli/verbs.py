@@ -8,15 +8,18 @@ from datetime import datetime
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from uuid import uuid4
 
 import orjson
 import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from hub.cli import tables
 from hub.cli.failures import Failure
 from hub.cli.options import AmqpUrl, AsJson, DatabaseUrl, parse_amount
 from hub.cli.order import Comment, Notify, Visible, Yes, confirm, listed
+from hub.cli.output import console
 from hub.cli.send import Actor, Direct, ExpectedVersion, How, Key, Numbers, Reason, Timeout, build, send, show
 from hub.config import load_settings
 from hub.engine.timeline import money
@@ -32,6 +35,7 @@ class Verb:
 
     `asks`: the question before what no other command takes back; a function sees the options. `more`: options that the model
     does not have, or has otherwise. `shape` turns all options into those of the model. Raises: Failure.
+    `previewed`: what it would do is shown before the question.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Verb:
     asks: str | Callable[[Words], str] | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
     shape: Callable[[Words], Words] = dict
+    previewed: bool = False
 
 
 # -- refunds: an amount, or everything -----------------------------------------------------------------------------------------
@@ -112,7 +117,8 @@ VERBS: Final = (
     Verb("shipment-mark-in-transit", "shipment.mark_in_transit", "Marcar em transporte: says the staff, where no carrier does."),
     Verb("shipment-mark-difficulty", "shipment.mark_difficulty", "Marcar dificuldade de entrega: says the staff, where no carrier does."),
     Verb("shipment-mark-delivered", "shipment.mark_delivered", "Marcar entregue: says the staff, where no carrier does."),
-    Verb("refund", "refund.create", "Reembolso: money given back.", _refund_question, _REFUND_OPTIONS, _refund),
+    Verb("refund", "refund.create", "Reembolso: money given back.", _refund_question, _REFUND_OPTIONS, _refund, True),
+    Verb("impersonate-link", "customer.impersonate_link", "Acessar conta do cliente: a link, good for minutes; audited (supervisor)."),
     Verb("resend", "notify.resend", "Enviar e-mail: the notice of the order or of one of its documents once more."),
 )
 
@@ -137,6 +143,7 @@ _HELP: Final[Mapping[str, str]] = {
     "fee_cents": "Kept from the refund, as in 19,90.",
     "extra_cents": "On top of lines and freight, as in 19,90.",
     "shipping_cents": "Of the freight, as in 19,90.",
+    "preview": "Only show what it would give back; nothing changes.",
     "force": "Ship although it is not paid (supervisor; needs --reason).",
     "fiscal.mark_issued number": "The tax paper's number.",
     "fiscal.mark_issued url": "Where the customer can see it.",
@@ -200,7 +207,10 @@ def _command(verb: Verb) -> Callable[..., None]:
         how = how_of(given)
         typed = typed_of(given)
         commands = write(verb, numbers, typed, how)
-        if verb.asks is not None:
+        asks = verb.asks is not None and not given.get("preview")
+        if asks and verb.previewed and not as_json:
+            preview(commands, how)
+        if asks and verb.asks is not None:
             confirm(f"{verb.asks if isinstance(verb.asks, str) else verb.asks(typed)} {listed(numbers)}?", yes)
         show(send(commands, how), as_json=as_json)
 
@@ -222,6 +232,19 @@ def _command(verb: Verb) -> Callable[..., None]:
     run.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": None}
     run.__name__ = verb.name.replace("-", "_")
     return run
+
+
+def preview(commands: Sequence[dict[str, Any]], how: How) -> None:
+    """Show what each command would do, as the hub itself works it out. Raises: typer.Exit when none would do anything."""
+    wanted = [
+        {**{name: value for name, value in command.items() if name != "idempotency_key"}, "id": str(uuid4())}
+        | {"data": {**command["data"], "preview": True}}
+        for command in commands
+    ]
+    answers = send(wanted, how)
+    if all(answer["outcome"] != "accepted" for answer in answers):
+        show(answers, as_json=False)
+    console().print(tables.refunds_previewed(answers))
 
 
 def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:

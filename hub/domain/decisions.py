@@ -226,11 +226,12 @@ class NoticeResent(Message):
 
 
 class AddressChanged(Message):
-    """The address is another one now; the log holds only which, and its version."""
+    """The address is another one now; the log holds only which, its version, and the names of what differs."""
 
     entry: Literal["address"]
     type: Literal["billing", "shipping"]
     version: Ordinal
+    fields: tuple[Identifier, ...] = ()
 
 
 Entry = (

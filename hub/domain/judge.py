@@ -48,6 +48,7 @@ from schemas.commands import (
     Command,
     CommandData,
     CommentOrder,
+    CreateCustomerLink,
     CreateRefund,
     CreateShipment,
     DenyReview,
@@ -155,6 +156,8 @@ def judge(
             return _resend(view, data, by, known)
         case ExpireOrder():
             return _expire(view, by, shop)
+        case CreateCustomerLink():
+            return _customer_link(by, known)
     if command.name not in GUARDS:
         return Rejected("invalid_payload", f"{command.name} is not a command for one order of this hub version")
     answer = guard(command.name, view.standing)
@@ -319,14 +322,39 @@ def _comment(view: View, form: CommentOrder, by: By, known: Known) -> Judgement:
 
 
 def _set_address(view: View, form: SetAddress, by: By, known: Known) -> Judgement:
+    address = form.address.model_dump(mode="json", exclude_none=True)
+    old = known.address or {}
+    fields = tuple(sorted(name for name in {*address, *old} if address.get(name) != old.get(name)))
+    if not fields:
+        return NoOp(f"this is the {form.type} address already")
     version = known.address_version + 1
     message = f"{form.type} address changed"
-    issued = any(paper.sale and paper.state == "issued" for paper in view.fiscal_documents)
-    if form.type == "shipping" and (view.shipments or issued):
-        message += "; a label, shipment or tax paper bears the old one"
-    text = AddressText(form.type, version, form.address.model_dump(mode="json", exclude_none=True))
-    accepted = by.accept(AddressChanged(entry="address", type=form.type, version=version), result={"version": version}, message=message)
+    warnings = _bear_the_old_one(view) if form.type == "shipping" else []
+    if warnings:
+        message += f"; {', '.join(warnings)} bear{'s' if len(warnings) == 1 else ''} the old one"
+    text = AddressText(form.type, version, address)
+    entry = AddressChanged(entry="address", type=form.type, version=version, fields=fields)
+    accepted = by.accept(entry, result={"version": version, "changed": list(fields), "warnings": warnings}, message=message)
     return replace(accepted, texts=Texts(address=text))
+
+
+def _bear_the_old_one(view: View) -> list[str]:
+    """List what was made out to the address that is replaced (R54)."""
+    shipped = any(shipment.shipped_at is not None for shipment in view.shipments)
+    label = any(shipment.shipped_at is None for shipment in view.shipments)
+    issued = any(paper.sale and paper.state == "issued" for paper in view.fiscal_documents)
+    return [name for name, there in (("label", label), ("shipment", shipped), ("tax paper", issued)) if there]
+
+
+def _customer_link(by: By, known: Known) -> Judgement:
+    """Allow a look into the customer's account; the link itself is made, and forgotten, by the engine."""
+    if known.customer_erased:
+        return Rejected("customer_erased", "the customer's data has been erased")
+    if not known.customer_known:
+        return Rejected("customer_unknown", "the shop named no customer for this order")
+    if not known.links:
+        return Rejected("link_unavailable", "HUB_CUSTOMER_LINK_SECRET is not set")
+    return by.accept(message="link made")
 
 
 # -- papers and notices ------------------------------------------------------------------------------------------------------------
@@ -392,14 +420,14 @@ def _resolve(view: View, form: ResolveException, by: By, known: Known) -> Judgem
     return noted.accept(entry, result={"exception": form.exception}, message=f"{found.kind} resolved")
 
 
-def offered(view: View, done: frozenset[str], now: datetime, shop: Shop = SHOP) -> tuple[str, ...]:
+def offered(view: View, done: frozenset[str], now: datetime, shop: Shop = SHOP, *, links: bool = False) -> tuple[str, ...]:
     """List the commands that would be accepted now with a valid payload (invariant I20). What needs force is not offered.
 
-    To what the view allows it adds what hangs on the time, or on the invoice that was made.
+    To what the view allows it adds what hangs on the time, on the invoice that was made, on the customer's account (`links`).
     """
     actions = view.allowed_actions
     if view.expiry is not None and guard("order.expire", view.standing) == OK and view.expiry.due(shop.calendar) <= now:
         actions = (*actions, "order.expire")
     if INVOICE in done and "notify.resend" not in actions:
         actions = (*actions, "notify.resend")
-    return actions
+    return (*actions, "customer.impersonate_link") if links else actions

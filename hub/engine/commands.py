@@ -12,8 +12,8 @@ from hub.domain.effects import Cause
 from hub.domain.fold import apply_decision
 from hub.domain.judge import Accepted, Judgement, Known, NoOp, Rejected, judge, offered
 from hub.domain.judgement import By
-from hub.domain.view import view
-from hub.engine import reference_add, rows, status_catalog, succession
+from hub.domain.view import View, view
+from hub.engine import audit, customer_link, reference_add, rows, status_catalog, succession
 from hub.engine.deliveries import COMMANDS_KEY, Outcome, Reply
 from hub.engine.order_document import order_document
 from hub.engine.order_state import OrderState, OutboxRow, instant_text, message_id_of
@@ -22,6 +22,8 @@ from hub.engine.roles import User, authenticated_user, may_command
 from schemas.commands import (
     AddReference,
     Command,
+    CreateCustomerLink,
+    CreateRefund,
     EditOrder,
     ResendNotice,
     ResolveException,
@@ -61,7 +63,7 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
         return _rejected(work, prepared, command, None, "order_not_found", f"no order {target}")
     if command.name == "order.get":
         work.flush()
-        body = _body(command, "accepted", state, prepared.at, result=_document(work, state, prepared.at))
+        body = _body(work, command, "accepted", state, prepared.at, result=_document(work, state, prepared.at))
         return Outcome("replied", command.name, (state.number,), _reply(prepared, body))
     if envelope.expected_version is not None and envelope.expected_version != state.version:
         message = f"expected version {envelope.expected_version}, the order is at {state.version}"
@@ -72,7 +74,9 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
             message = "nothing waits under this reference; name its scope to register it all the same"
             return _rejected(work, prepared, command, state, "invalid_payload", message)
         result = reference_add.add_reference(work, prepared, state, keys)
-        body = _body(command, "accepted", state, prepared.at, result=result)
+        form = command.data
+        audit.note(work, command, prepared.at, user, order=state.number, after={"reference": f"{form.kind}:{form.value}", **result})
+        body = _body(work, command, "accepted", state, prepared.at, result=result)
         _remember(work, prepared, command, payload, body)
         return Outcome("replied", f"{command.name} accepted", (state.number,), _reply(prepared, body))
     known = _known(work, state, command)
@@ -98,27 +102,46 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
         case Rejected(code=code, message=message):
             return _rejected(work, prepared, command, state, code, message)
         case NoOp(message=message, result=result):
-            body = _body(command, "no_op", state, prepared.at, message=message, result=dict(result))
+            body = _body(work, command, "no_op", state, prepared.at, message=message, result=dict(result))
+        case Accepted() if isinstance(command.data, CreateRefund) and command.data.preview:
+            body = _body(work, command, "accepted", state, prepared.at, message=f"preview: {verdict.message}", result=dict(verdict.result))
+            return Outcome("replied", f"{command.name} preview", (state.number,), _reply(prepared, body))
         case Accepted():
+            before = state.view
             if successor is None:
                 _apply(work, prepared.at, command, state, verdict, user.name)
             else:
                 _succeed(work, prepared, command, state, verdict, successor, user.name)
-            body = _body(command, "accepted", state, prepared.at, message=verdict.message, result=dict(verdict.result))
+            _note(work, prepared, command, state, before, successor, user)
+            result = dict(verdict.result)
+            if isinstance(command.data, CreateCustomerLink):
+                result |= customer_link.make(
+                    work.preparer.settings,
+                    customer_id=state.customer_id or "",
+                    order=state.number,
+                    actor=verdict.decision.actor or "",
+                    nonce=envelope.id,
+                    at=prepared.at,
+                )
+            body = _body(work, command, "accepted", state, prepared.at, message=verdict.message, result=result)
+            if isinstance(command.data, CreateCustomerLink):  # a secret is kept nowhere: who repeats gets a new one
+                return Outcome("replied", f"{command.name} accepted", (state.number,), _reply(prepared, body))
     _remember(work, prepared, command, payload, body)
     return Outcome("replied", f"{command.name} {body['outcome']}", (state.number,), _reply(prepared, body))
 
 
 def _change_statuses(work: "UnitOfWork", prepared: Prepared, command: Command, payload: str, user: User) -> Outcome:
     actor = command.envelope.actor or user.name or "unknown"
+    before = status_catalog.document_of(work.statuses, command)
     verdict = status_catalog.carry_out(work, command, prepared.at, actor, user.name)
     match verdict:
         case Rejected(code=code, message=message):
             return _rejected(work, prepared, command, None, code, message)
         case NoOp(message=message):
-            body = _body(command, "no_op", None, prepared.at, message=message)
+            body = _body(work, command, "no_op", None, prepared.at, message=message)
         case done:
-            body = _body(command, "accepted", None, prepared.at, message=done["message"], result=done["result"])
+            body = _body(work, command, "accepted", None, prepared.at, message=done["message"], result=done["result"])
+            audit.note(work, command, prepared.at, user, before={"status": before}, after=done["result"])
     _remember(work, prepared, command, payload, body)
     return Outcome("replied", f"{command.name} {body['outcome']}", (), _reply(prepared, body))
 
@@ -148,6 +171,27 @@ def _succeed(
     succession.link(work.connection, state.number, child.number)
 
 
+def _note(
+    work: "UnitOfWork",
+    prepared: Prepared,
+    command: Command,
+    state: OrderState,
+    before: View | None,
+    successor: succession.Successor | None,
+    user: User,
+) -> None:
+    """Write down who did it and what changed. A reorder changes the new order only, so the act is its own."""
+    order, position = state.number, state.version
+    if successor is not None and successor.parent is None:
+        placed = work.orders[successor.order.number]
+        audit.note(work, command, prepared.at, user, order=placed.number, position=placed.version, after={"reorder_of": state.number})
+        return
+    were, are = ({}, {}) if before is None or state.view is None else audit.difference(before, state.view)
+    if successor is not None:
+        are = {**are, "child": successor.order.number}
+    audit.note(work, command, prepared.at, user, order=order, position=position, before=were, after=are)
+
+
 def target_of(connection: Connection, command: Command) -> str | None:
     """Name the order a command is about; exception.resolve names it by the exception."""
     if isinstance(command.data, ResolveException):
@@ -165,10 +209,14 @@ def _known(work: "UnitOfWork", state: OrderState, command: Command) -> Known:
         case ResolveException(exception=exception):
             found = rows.exception_of(work.connection, exception)
             return replace(known, exception=None if found is None else found[1:])
-        case SetAddress() | ResendNotice():
+        case SetAddress() | ResendNotice() | CreateCustomerLink():
             work.flush()
             version, erased = rows.read_personal(work.connection, state.number)
-            return replace(known, address_version=version, customer_erased=erased)
+            known = replace(known, address_version=version, customer_erased=erased)
+            if isinstance(command.data, SetAddress):
+                return replace(known, address=rows.read_address(work.connection, state.number, command.data.type))
+            secret = work.preparer.settings.customer_link_secret
+            return replace(known, customer_known=state.customer_id is not None, links=secret is not None)
         case _:
             return known
 
@@ -212,6 +260,13 @@ def _document(work: "UnitOfWork", state: OrderState, at: datetime) -> dict[str, 
     return {**document, "allowed_actions": list(offered(state.view, state.done, at, work.preparer.shop))}
 
 
+def _offered(work: "UnitOfWork", state: OrderState, at: datetime) -> list[str]:
+    if state.view is None:
+        return []
+    links = customer_link.available(work.preparer.settings, state.customer_id)
+    return list(offered(state.view, state.done, at, work.preparer.shop, links=links))
+
+
 def _apply(work: "UnitOfWork", at: datetime, command: Command, state: OrderState, verdict: Accepted, user: str | None) -> list[OutboxRow]:
     before, decision = state.view, verdict.decision
     apply_decision(state.ledger, decision)
@@ -229,7 +284,7 @@ def _apply(work: "UnitOfWork", at: datetime, command: Command, state: OrderState
         kind=command.name,
         source=COMMANDS_KEY,
         source_event_id=command.envelope.id,
-        entry_key=hashlib.sha256(f"{COMMANDS_KEY}:{command.key}".encode()).hexdigest()[:32],
+        entry_key=hashlib.sha256(f"{COMMANDS_KEY}:{_occasion(command, position)}".encode()).hexdigest()[:32],
         occurred_at=at,
         at=at,
         body=orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode(),
@@ -239,6 +294,11 @@ def _apply(work: "UnitOfWork", at: datetime, command: Command, state: OrderState
     )
     carry_out_policies(work, at)
     return events
+
+
+def _occasion(command: Command, position: int) -> str:
+    """Tell one carrying out from another: a link is made anew each time it is asked for, and each time is in the log."""
+    return f"{command.key}:{position}" if isinstance(command.data, CreateCustomerLink) else command.key
 
 
 def _remember(work: "UnitOfWork", prepared: Prepared, command: Command, payload: str, body: dict[str, Any]) -> None:
@@ -257,7 +317,7 @@ def _remember(work: "UnitOfWork", prepared: Prepared, command: Command, payload:
 
 
 def _rejected(work: "UnitOfWork", prepared: Prepared, command: Command, state: OrderState | None, code: str, message: str) -> Outcome:
-    body = _body(command, "rejected", state, prepared.at, code=code, message=message)
+    body = _body(work, command, "rejected", state, prepared.at, code=code, message=message)
     event = {key: body[key] for key in ("id", "command", "order", "code", "message", "state", "allowed_actions")}
     event["actor"] = command.envelope.actor
     event["occurred_at"] = instant_text(prepared.at)
@@ -267,6 +327,7 @@ def _rejected(work: "UnitOfWork", prepared: Prepared, command: Command, state: O
 
 
 def _body(
+    work: "UnitOfWork",
     command: Command,
     outcome: str,
     state: OrderState | None,
@@ -287,7 +348,7 @@ def _body(
         "state": now.state if now is not None else None,
         "status": now.status if now is not None else None,
         "version": state.version if state is not None else None,
-        "allowed_actions": list(offered(now, state.done, at)) if now is not None and state is not None else [],
+        "allowed_actions": _offered(work, state, at) if state is not None else [],
         "result": result or {},
     }
 

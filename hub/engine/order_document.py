@@ -10,7 +10,7 @@ from sqlalchemy.engine import RowMapping
 
 from hub.domain.ledger import load
 from hub.domain.view import AttemptView, View, view
-from hub.engine import status_catalog
+from hub.engine import audit, status_catalog
 from hub.engine.timeline import describe_entry
 from hub.store.tables import (
     comments,
@@ -180,18 +180,22 @@ def _shipments(connection: Connection, number: str) -> list[dict[str, Any]]:
 
 
 def _timeline(connection: Connection, number: str) -> list[dict[str, Any]]:
+    acts = audit.of_order(connection, number)
     lines: list[dict[str, Any]] = []
     for row in _rows(connection, order_log, number, "position"):
-        events = orjson.loads(row["events"])
+        events, body = orjson.loads(row["events"]), orjson.loads(row["body"])
+        act = acts.get(row["position"], {})
         lines.append(
             {
                 "at": _plain(row["occurred_at"]),
                 "kind": row["kind"],
-                "text": describe_entry(row["kind"], orjson.loads(row["body"])),
+                "text": describe_entry(row["kind"], body),
                 "source": row["source"],
                 "actor": row["actor"],
                 "event_id": row["source_event_id"],
                 "sequence": events[-1][0] if events else None,
+                "reason": body.get("reason"),
+                **act,
             }
         )
     return lines

@@ -44,6 +44,12 @@ def documents(statuses: Statuses) -> list[dict[str, Any]]:
     ]
 
 
+def document_of(statuses: Statuses, command: Command) -> dict[str, Any] | None:
+    """Show the status that a command names; None when there is none of that code."""
+    code = getattr(command.data, "code", "")
+    return next((one for one in documents(statuses) if one["code"] == code), None)
+
+
 def carry_out(work: "UnitOfWork", command: Command, at: "datetime", actor: str, user: str | None) -> NoOp | Rejected | dict[str, Any]:
     """Judge and apply one status command. Returns the reply's message and result when it was accepted."""
     code: str = getattr(command.data, "code", "")
@@ -67,8 +73,7 @@ def carry_out(work: "UnitOfWork", command: Command, at: "datetime", actor: str, 
     # Whoever comes later in the batch must not work with what was opened before.
     for number, row in rows.lock_orders(work.connection, list(work.orders)).items():
         work.orders[number] = OrderState.opened(row, work.statuses)
-    status = next((one for one in documents(changed.statuses) if one["code"] == code), None)
-    return {"message": changed.message, "result": {"status": status, "orders": shown_anew}}
+    return {"message": changed.message, "result": {"status": document_of(changed.statuses, command), "orders": shown_anew}}
 
 
 def _show_anew(

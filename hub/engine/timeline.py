@@ -84,7 +84,12 @@ _TEXTS: Final[Mapping[str, str]] = {
     "shipment.mark_delivered": "Marcado como entregue",
     "refund.create": "Reembolso",
     "notify.resend": "E-mail reenviado",
+    "customer.impersonate_link": "Acesso à conta do cliente",
     "exception.resolve": "Exceção resolvida",
+    "status.assign": "Status mudou com a lista da loja",
+    "status.create": "Status mudou com a lista da loja",
+    "status.unassign": "Status mudou com a lista da loja",
+    "status.set_default": "Status mudou com a lista da loja",
     "reference.settled": "Disputa de referência resolvida",
     "reference.conflict": "Referência disputada por mais de um pedido",
 }

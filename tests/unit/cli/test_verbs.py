@@ -14,11 +14,10 @@ from tests.unit.cli.test_help import COMMANDS as LINES
 from tests.unit.cli.test_order import answers
 
 _ELSEWHERE = {"order.get", "order.approve", "order.cancel"}
-_LATER = {"customer.impersonate_link"}
 
 
 def test_every_command_of_one_order_has_a_verb() -> None:
-    assert words_of().keys() == {name for name in COMMANDS if needs_order(name)} - _ELSEWHERE - _LATER
+    assert words_of().keys() == {name for name in COMMANDS if needs_order(name)} - _ELSEWHERE
 
 
 @pytest.mark.parametrize("verb", [verb.name for verb in VERBS])
@@ -187,6 +186,66 @@ def test_only_what_a_person_typed_is_sent() -> None:
         ("fiscal.mark_issued", {"number": "7", "url": "https://e.invalid/7"}),
     ]
     assert (sent[0]["reason"], sent[0]["actor"]) == ("valor alto", "ana")
+
+
+def test_a_refund_shows_its_amounts_before_it_asks(hub: Run, any_shop: str) -> None:
+    asked = ("--line", "CAM-01=1:stock", "--shipping", "10,00", "--fee", "0,01", "--method", "pix", "--direct", "--database-url", any_shop)
+    shown = hub("order", "refund", "1001", "1002", *asked)
+    assert shown.exit_code == 1 and "confirmation_required" in shown.stderr
+    for word in ("CAM-01 R$ 49,90", "R$ 59,89", "R$ 59,81", "not_paid"):  # 49,90 + 10,00 - 0,01 of 119,70
+        assert word in shown.stdout, word
+    only = answers(hub, "refund", "1001", *asked[:-3], "--preview", "--database-url", any_shop)[0]
+    assert (only["result"]["amount_cents"], only["result"]["left_cents"], only["version"]) == (5989, 5981, 2)
+    assert answers(hub, "refund", "1001", *asked[:-3], "--yes", "--database-url", any_shop)[0]["result"]["amount_cents"] == 5989
+
+
+def test_a_link_into_the_account_is_shown_and_kept_nowhere(hub: Run, any_shop: str) -> None:  # R44
+    base = ("--direct", "--database-url", any_shop)
+    key = {"HUB_CUSTOMER_LINK_SECRET": "k" * 40, "HUB_CUSTOMER_LINK_URL": "https://loja.exemplo.invalid/entrar"}
+    assert "link_unavailable" in hub("order", "impersonate-link", "1001", *base).stdout
+    made = hub("order", "impersonate-link", "1001", "--reason", "conferir o endereço", *base, **key)
+    assert made.exit_code == 0 and "https://loja.exemplo.invalid/entrar?customer=c1001&order=1001&actor=" in made.stdout
+    (act,) = json.loads(hub("audit", "--order", "1001", "--json", "--database-url", any_shop).stdout)
+    assert (act["command"], act["reason"], act["role"]) == ("customer.impersonate_link", "conferir o endereço", "supervisor")
+    assert "signature" not in json.dumps(act)
+
+
+def test_who_did_what_is_listed(hub: Run, any_shop: str) -> None:
+    base = ("--database-url", any_shop)
+    answers(hub, "hold", "1001", "--actor", "ana", "--reason", "conferir", *base)
+    answers(hub, "release", "1001", "--actor", "rui", *base)
+    answers(hub, "hold", "77", "--actor", "ana", *base, status=1)  # what is refused is not an act
+    found = json.loads(hub("audit", "--actor", "ana", "--json", *base).stdout)
+    assert [(one["command"], one["order"], one["reason"], one["before"], one["after"]) for one in found] == [
+        ("order.hold", "1001", "conferir", {"state": "processing", "status": "processing", "hold_reasons": []},
+         {"state": "holded", "status": "holded", "hold_reasons": ["operator"]}),
+    ]  # fmt: skip
+    today = found[0]["at"][:10]
+    assert len(json.loads(hub("audit", "--from", today, "--json", *base).stdout)) == 2
+    assert json.loads(hub("audit", "--to", "2020-01-01", "--json", *base).stdout) == []
+    assert "order.hold" in hub("audit", *base).stdout
+    lines = json.loads(hub("orders", "show", "1001", "--json", *base).stdout)["timeline"]
+    assert [(one["actor"], one["role"], one["reason"], one["after"]["state"]) for one in lines[-2:]] == [
+        ("ana", "supervisor", "conferir", "holded"), ("rui", "supervisor", None, "processing"),
+    ]  # fmt: skip
+
+
+def test_statuses_are_the_shops_to_change(hub: Run, any_shop: str) -> None:
+    def say(*arguments: str, status: int = 0) -> Any:
+        result = hub("statuses", *arguments, "--json", "--database-url", any_shop)
+        assert result.exit_code == status, result.output
+        return json.loads(result.stdout)
+
+    assert say("create", "corte", "--label", "Corte", "--state", "processing", "--direct")[0]["outcome"] == "accepted"
+    assert answers(hub, "set-status", "1001", "--status", "corte", "--database-url", any_shop)[0]["status"] == "corte"
+    assert [one["code"] for one in say("list", "--state", "processing")][-1] == "corte"
+    assert say("delete", "corte", "--yes", "--direct", status=1)[0]["code"] == "status_in_use"
+    assert say("set-default", "corte", "--state", "processing", "--direct")[0]["outcome"] == "accepted"
+    assert say("unassign", "corte", "--direct")[0]["result"]["orders"] == 2
+    assert say("assign", "corte", "--state", "new", "--direct")[0]["outcome"] == "accepted"
+    assert say("delete", "corte", "--yes", "--direct")[0]["outcome"] == "accepted"
+    assert hub("statuses", "assign", "corte", "--direct", "--database-url", any_shop).exit_code == 2
+    assert hub("verify", "--database-url", any_shop).exit_code == 0
 
 
 def test_many_orders_are_many_commands_with_counts(hub: Run, shop: str) -> None:

@@ -223,6 +223,6 @@ def test_a_held_order_says_that_a_dispute_holds_it() -> None:
 
 
 def test_a_command_of_another_kind_is_refused_not_ignored() -> None:
-    verdict = story(placed(pix())).ask("customer.impersonate_link")
+    verdict = story(placed(pix())).ask("status.delete", code="nope")
     assert isinstance(verdict, Rejected)
     assert verdict.code == "invalid_payload"
