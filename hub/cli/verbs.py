@@ -16,11 +16,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from hub.cli import tables
+from hub.cli.choosing import Numbers, Where, chosen
 from hub.cli.failures import Failure
 from hub.cli.options import AmqpUrl, AsJson, DatabaseUrl, parse_amount
 from hub.cli.order import Comment, Notify, Visible, Yes, confirm, listed
 from hub.cli.output import console
-from hub.cli.send import Actor, Direct, ExpectedVersion, How, Key, Numbers, Reason, Timeout, build, send, show
+from hub.cli.send import Actor, Direct, ExpectedVersion, How, Key, Reason, Timeout, build, send, show
 from hub.config import load_settings
 from hub.engine.timeline import money
 from schemas.commands import COMMANDS, CommentedDocument
@@ -203,26 +204,28 @@ def _options(command: str) -> dict[str, _Option]:
 def _command(verb: Verb) -> Callable[..., None]:
     options = _options(verb.command)
 
-    def run(numbers: list[str], as_json: bool, yes: bool = True, **given: Any) -> None:
+    def run(numbers: list[str] | None, where: list[str] | None, as_json: bool, yes: bool, **given: Any) -> None:
         how = how_of(given)
         typed = typed_of(given)
-        commands = write(verb, numbers, typed, how)
+        orders = chosen(numbers, where, how.database_url)
+        commands = write(verb, orders, typed, how)
         asks = verb.asks is not None and not given.get("preview")
         if asks and verb.previewed and not as_json:
             preview(commands, how)
         if asks and verb.asks is not None:
-            confirm(f"{verb.asks if isinstance(verb.asks, str) else verb.asks(typed)} {listed(numbers)}?", yes)
+            confirm(f"{verb.asks if isinstance(verb.asks, str) else verb.asks(typed)} {listed(orders)}?", yes)
+        elif where and not given.get("preview"):
+            confirm(f"{verb.help.partition(':')[0]}: {listed(orders)}?", yes)
         show(send(commands, how), as_json=as_json)
 
-    parameters = [_parameter("numbers", Numbers)]
+    parameters = [_parameter("numbers", Numbers, None), _parameter("where", Where, None)]
     for name, option in options.items():
         required = option.info.is_required() and option.inside is None and name not in verb.more
         annotation = verb.more.get(name) or _annotation(verb.command, option)
         parameters.append(_parameter(name, annotation, inspect.Parameter.empty if required else None))
     for name in verb.more.keys() - options.keys():
         parameters.append(_parameter(name, verb.more[name], False if get_args(verb.more[name])[0] is bool else None))
-    if verb.asks is not None:
-        parameters.append(_parameter("yes", Yes, False))
+    parameters.append(_parameter("yes", Yes, False))
     sending = (("actor", Actor), ("reason", Reason), ("idempotency_key", Key), ("expected_version", ExpectedVersion))
     parameters += [_parameter(name, kind, None) for name, kind in sending]
     parameters += [_parameter("direct", Direct, False), _parameter("timeout", Timeout, 30.0), _parameter("as_json", AsJson, False)]

@@ -130,6 +130,37 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
     return Outcome("replied", f"{command.name} {body['outcome']}", (state.number,), _reply(prepared, body))
 
 
+def refused_or_answered(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outcome | None:
+    """Say what stands against carrying a command out that is about no order: the role, or that it was answered before."""
+    user = authenticated_user(prepared.delivery, work.preparer.settings)
+    refusal = may_command(user, command.name, command.envelope.actor, work.preparer.settings)
+    if refusal is not None:
+        return _rejected(work, prepared, command, None, "forbidden", refusal)
+    answered = rows.read_replies(work.connection, COMMANDS_KEY, [command.key]).get(command.key)
+    if answered is None:
+        return None
+    if answered[0] != payload_hash(command):
+        return _rejected(work, prepared, command, None, "key_reused", "this idempotency key was used for another request")
+    body = {**orjson.loads(answered[1]), "id": command.envelope.id}
+    return Outcome("duplicate", f"{command.name} answered before", reply=_reply(prepared, body))
+
+
+def answer_letters(work: "UnitOfWork", prepared: Prepared, command: Command, result: dict[str, Any]) -> Outcome:
+    """Answer dead.redrive or dead.discard by what became of the letters; a dry run leaves nothing behind."""
+    counts: dict[str, int] = result["counts"]
+    message = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    if counts and set(counts) == {"not_found"}:
+        return _rejected(work, prepared, command, None, "dead_letter_not_found", "no such dead letter")
+    outcome = "accepted" if set(counts) - {"not_open", "not_found", "not_here"} else "no_op"
+    body = _body(work, command, outcome, None, prepared.at, message=message or "no dead letter fits", result=result)
+    if not getattr(command.data, "dry_run", False):
+        user = authenticated_user(prepared.delivery, work.preparer.settings)
+        if outcome == "accepted":
+            audit.note(work, command, prepared.at, user, after={"ids": [one["id"] for one in result["letters"]], **counts})
+        _remember(work, prepared, command, payload_hash(command), body)
+    return Outcome("replied", f"{command.name} {outcome}", (), _reply(prepared, body))
+
+
 def _change_statuses(work: "UnitOfWork", prepared: Prepared, command: Command, payload: str, user: User) -> Outcome:
     actor = command.envelope.actor or user.name or "unknown"
     before = status_catalog.document_of(work.statuses, command)

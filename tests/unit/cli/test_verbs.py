@@ -127,7 +127,7 @@ def written(name: str, *arguments: str) -> dict[str, Any]:
     """Give the message that a line of arguments becomes."""
     params = dict(LINES["order", name].make_context(name, list(arguments)).params)
     numbers = params.pop("numbers")
-    params = {key: value for key, value in params.items() if key not in ("as_json", "yes")}
+    params = {key: value for key, value in params.items() if key not in ("as_json", "yes", "where")}
     verb = next(verb for verb in VERBS if verb.name == name)
     (message,) = verbs.write(verb, numbers, verbs.typed_of(params), verbs.how_of(params))
     return message
@@ -186,6 +186,20 @@ def test_only_what_a_person_typed_is_sent() -> None:
         ("fiscal.mark_issued", {"number": "7", "url": "https://e.invalid/7"}),
     ]
     assert (sent[0]["reason"], sent[0]["actor"]) == ("valor alto", "ana")
+
+
+def test_orders_are_chosen_by_a_filter(hub: Run, any_shop: str) -> None:  # R29 to R34
+    base = ("--direct", "--database-url", any_shop)
+    asked = hub("order", "hold", "--where", "status=processing,pending", *base)
+    assert asked.exit_code == 1 and "confirmation_required" in asked.stderr
+    held = answers(hub, "hold", "--where", "status=processing", "--where", "total_min=150,00", "--yes", "--database-url", any_shop)
+    assert [(one["order"], one["state"]) for one in held] == [("2001", "holded")]
+    done = hub("order", "start-production", "--where", "from=01/01/2020", "--yes", *base)
+    assert done.exit_code == 1 and "1 accepted, 2 rejected" in done.stdout
+    assert [one["order"] for one in answers(hub, "cancel", "--where", "number=1002", "--yes", "--database-url", any_shop)] == ["1002"]
+    for wrong in (("--where", "color=red"), ("--where", "from=ontem"), ("--where", "exception=nope"), (), ("1001", "--where", "sku=X")):
+        assert hub("order", "hold", *wrong, "--yes", *base).exit_code == 2, wrong
+    assert hub("order", "hold", "--where", "sku=NADA", "--yes", *base).exit_code == 1
 
 
 def test_a_refund_shows_its_amounts_before_it_asks(hub: Run, any_shop: str) -> None:
