@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import Connection, Table, select
 from sqlalchemy.engine import RowMapping
 
+from hub.domain.judge import offered
 from hub.domain.ledger import load
 from hub.domain.view import AttemptView, View, view
 from hub.engine import audit, status_catalog
@@ -63,7 +64,8 @@ def order_document(connection: Connection, number: str) -> dict[str, Any] | None
         "hold_reasons": list(now.hold_reasons),
         "remaining_cents": now.remaining_cents,
         "attention": list(now.attention),
-        "allowed_actions": list(now.allowed_actions),
+        # Of what hangs on the time there is no clock here; order.get adds it.
+        "allowed_actions": list(offered(now, frozenset(orjson.loads(row["done"])), row["placed_at"])),
         "items": _items(connection, number, now),
         "payments": _payments(connection, number, now),
         "invoices": [
