@@ -379,6 +379,10 @@ class Settings(BaseSettings):
         default=None,
         description="Key of the links that let staff see the shop as a customer does; text of 32 characters or more; default unset: none",
     )
+    customer_link_url: Annotated[str, AfterValidator(_url(("http", "https"), "https://loja.example/entrar"))] | Literal[""] = Field(
+        default="", description="Where the shop takes those links; URL; default empty: the link is the query alone"
+    )
+    customer_link_ttl: Duration = Field(default=timedelta(minutes=5), description="How long such a link is good; duration; default 5m")
     broker_passwords: Annotated[Mapping[str, SecretStr], BeforeValidator(_passwords)] = Field(
         default={},
         repr=False,

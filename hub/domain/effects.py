@@ -18,6 +18,7 @@ from hub.domain.decisions import (
     PaperIssued,
     ParcelMarked,
     ParcelShipped,
+    Superseded,
     TrackAdded,
     TrackRemoved,
 )
@@ -195,6 +196,9 @@ def _of_decision(after: View, decision: Decision, cause: Cause) -> Iterator[tupl
             case PaperIssued():
                 key = decision.command_id if index == 0 else f"{decision.command_id}:{index}"
                 yield "fiscal.issued", paper_body(after, entry, key, cause.body)
+            case Superseded():
+                # The engine adds the content, as to order.placed.
+                yield "order.edited", {"child": entry.child, "cause": cause.body}
             case Commented():
                 yield "order.commented", commented_body(after, entry, decision, cause.body)
             case _:

@@ -123,7 +123,11 @@ def notices_due(after: View, done: Collection[str], around: Around) -> Iterator[
             elif attempt.state == "failed" and _done_key("payment_refused", attempt.id) not in done:
                 yield _due(after, "payment_refused", attempt.id, around, _of_attempt(after, attempt, ()))
     elif after.base_state == "canceled":
-        if "notice:canceled" not in done:
+        if after.child is not None:
+            # One letter for the whole step: the new number. That the old order is canceled is part of it.
+            if "notice:order_edited" not in done:
+                yield _due(after, "order_edited", "", around, {"child": after.child}, wanted=around.notify is not False)
+        elif "notice:canceled" not in done:
             reason = {} if after.cancel is None else {"reason": after.cancel.reason}
             yield _due(after, "canceled", "", around, {**_of_items(after), **reason}, wanted=around.notify is not False)
     elif after.invoice_due and "notice:order_approved" not in done:

@@ -373,6 +373,13 @@ def read_personal(connection: Connection, number: str) -> tuple[int, bool]:
     return (1, False) if row is None else (row[0], row[1] is not None)
 
 
+def read_address(connection: Connection, number: str, which: str) -> dict[str, Any] | None:
+    """Read an order's billing or shipping address."""
+    column = tables.order_personal.c[f"{which}_address"]
+    row = connection.execute(select(column).where(tables.order_personal.c.order_number == number)).first()
+    return None if row is None or row[0] is None else dict(orjson.loads(row[0]))
+
+
 def write_address(connection: Connection, number: str, change: AddressText, at: datetime) -> None:
     """Replace an address; the old one goes into the history, which is erased with the person."""
     table = tables.order_personal

@@ -486,3 +486,23 @@ notices_sent: Final = Table(
     Index("ix_notices_sent_order_number", "order_number"),
     Index("ix_notices_sent_status", "status"),
 )
+
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("id", _BIGID, primary_key=True, autoincrement=True),
+    Column("recorded_at", UtcInstant, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("command_id", Text, nullable=False),
+    Column("order_number", Text),
+    Column("position", Integer, comment="the log row it has, where the reason stands"),
+    Column("actor", Text, nullable=False),
+    Column("authenticated_actor", Text),
+    Column("role", Text, nullable=False, comment="at the time"),
+    Column("reason", Text),
+    Column("before", Text, nullable=False, server_default="{}", comment="JSON: what changed, as it was"),
+    Column("after", Text, nullable=False, server_default="{}", comment="JSON: the same as it is now"),
+    Index("ix_audit_recorded_at", "recorded_at"),
+    Index("ix_audit_order_number", "order_number"),
+    Index("ix_audit_actor", "actor"),
+)
