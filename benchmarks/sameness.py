@@ -39,13 +39,11 @@ def require() -> None:
             "json_group_array(json_object('sku', i.sku, 'quantity', i.quantity, 'unit_price_cents', i.unit_price_cents, "
             "'total_cents', i.quantity * i.unit_price_cents, 'name', i.name))"
         )
+        there = "orders o JOIN order_personal p ON p.order_number = o.number"
         with database.read() as connection:
-            row = connection.execute(
-                text(
-                    f"SELECT {columns}, (SELECT {lines} FROM order_items i) FROM orders o JOIN order_personal p ON p.order_number = o.number"
-                )
-            ).one()
-        order = Order(*row[:-3], bulk.instant(row[-3]), *row[-2:])
+            row = list(connection.execute(text(f"SELECT {columns}, (SELECT {lines} FROM order_items i) FROM {there}")).one())
+        row[10] = bulk.instant(row[10])
+        order = Order(*row)
         engine.process([_delivery(pix(_NUMBER))])
         with database.read() as connection:
             stored = connection.execute(text("SELECT routing_key, message_id, body FROM outbox ORDER BY id")).all()
