@@ -50,7 +50,7 @@ def invoices(printed: PrintedOrder, desk: Desk) -> Iterator[Sheet]:
         yield Sheet(
             title="Fatura",
             number=invoice.number,
-            subject=f"Fatura {invoice.number} - Pedido {order.number}",
+            subject=f"Pedido {order.number} - Fatura {invoice.number}",
             subtitle=(f"Emitida em {moment(invoice.created_at, desk.zone)}",),
             facts=(
                 ("Pedido", order.number),
@@ -61,7 +61,13 @@ def invoices(printed: PrintedOrder, desk: Desk) -> Iterator[Sheet]:
             blocks=(
                 Boxes((Box("CLIENTE", _customer(printed)), Box("ENTREGA", _address(printed, order.shipping_address)))),
                 Table(
-                    (Column("SKU", 16), Column("Produto", 44), Column("Qtd.", 8, True), Column("Preço", 16, True), Column("Total", 16, True)),
+                    (
+                        Column("SKU", 16),
+                        Column("Produto", 44),
+                        Column("Qtd.", 8, True),
+                        Column("Preço", 16, True),
+                        Column("Total", 16, True),
+                    ),
                     [
                         (
                             item.sku,
@@ -110,9 +116,7 @@ def _notes_of_papers(order: OrderView) -> list[str]:
 
 
 def _note_of_paper(paper: FiscalDocumentView) -> str:
-    name = " ".join(
-        part for part in ("NF-e", paper.number and f"nº {paper.number}", paper.series and f"série {paper.series}") if part
-    )
+    name = " ".join(part for part in ("NF-e", paper.number and f"nº {paper.number}", paper.series and f"série {paper.series}") if part)
     return f"{name}, chave de acesso {access_key(paper.access_key)}" if paper.access_key else name
 
 
@@ -129,7 +133,7 @@ def packing_slips(printed: PrintedOrder, desk: Desk) -> Iterator[Sheet]:
         yield Sheet(
             title="Embalagem",
             number=f"Pedido {order.number}",
-            subject=f"Embalagem {parcel.id} - Pedido {order.number}",
+            subject=f"Pedido {order.number} - Embalagem {parcel.id}",
             subtitle=(f"Volume {index} de {len(parcels)}", f"Entrega {parcel.id}"),
             facts=(
                 ("Data do pedido", moment(order.placed_at, desk.zone)),
@@ -147,7 +151,8 @@ def packing_slips(printed: PrintedOrder, desk: Desk) -> Iterator[Sheet]:
                     [
                         *([] if parcel.items else ["O conteúdo deste volume não foi informado: estão listados todos os itens do pedido."]),
                         *_notes_of_papers(order),
-                    ]
+                    ],
+                    with_next=True,
                 ),
                 Signatures(("Separado por", "Conferido por")),
             ),
@@ -179,7 +184,7 @@ def refunds(printed: PrintedOrder, desk: Desk) -> Iterator[Sheet]:
         yield Sheet(
             title="Reembolso",
             number=refund.id,
-            subject=f"Reembolso {refund.id} - Pedido {order.number}",
+            subject=f"Pedido {order.number} - Reembolso {refund.id}",
             subtitle=(f"Registrado em {moment(refund.created_at, desk.zone)}",) if refund.created_at else (),
             facts=(
                 ("Pedido", order.number),

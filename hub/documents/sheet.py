@@ -204,24 +204,26 @@ class _SumsPiece:
     def draw(self, canvas: Canvas, top: float) -> None:
         """Draw label and amount of each."""
         right = MARGIN + CONTENT_WIDTH - 1.5 * mm
+        amounts = max([36 * mm, *(width(amount, BOLD, _BODY + 2) for _, amount, _ in self.lines)]) + 6 * mm
         y = top - _GAP - _BODY / 2
         for label, amount, strong in self.lines:
             font, size = (BOLD, _BODY + 2) if strong else (REGULAR, _BODY)
-            _text(canvas, right - 42 * mm, y, label, font, size, right=True)
+            _text(canvas, right - amounts, y, _short(label, font, size, CONTENT_WIDTH - amounts - _GAP), font, size, right=True)
             _text(canvas, right, y, amount, font, size, right=True)
             y -= _BODY * 1.6
 
 
 @dataclass(frozen=True)
 class Notes:
-    """Paragraphs below; each stays whole."""
+    """Paragraphs below; each stays whole. `with_next`: on the page of what follows."""
 
     lines: Sequence[str]
+    with_next: bool = False
 
     def pieces(self) -> "Iterator[Piece]":
         """Yield one piece per paragraph."""
         for line in self.lines:
-            yield _NotePiece(line)
+            yield _NotePiece(line, with_next=self.with_next)
 
 
 @dataclass
@@ -236,12 +238,12 @@ class _NotePiece:
 
     @cached_property
     def height(self) -> float:
-        """All its lines and a gap."""
-        return len(self._wrapped) * (_SMALL + 0.5) * _LEADING + 1.5 * mm
+        """All its lines and a gap above."""
+        return len(self._wrapped) * (_SMALL + 0.5) * _LEADING + 2 * mm
 
     def draw(self, canvas: Canvas, top: float) -> None:
         """Draw the lines."""
-        y = top - _SMALL
+        y = top - 2 * mm - _SMALL
         for line in self._wrapped:
             _text(canvas, MARGIN, y, line, REGULAR, _SMALL + 0.5, grey=_GREY / 2)
             y -= (_SMALL + 0.5) * _LEADING
@@ -361,8 +363,8 @@ class _Letterhead:
 
     def __init__(self, shop: Shop) -> None:
         self.name: Final = shop.name
-        self.logo: Final = None if shop.logo is None else _picture(shop.logo)
-        self.logo_size: Final = (0.0, 0.0) if self.logo is None else _scaled(self.logo, _LOGO)
+        self.logo: Final = None if shop.logo is None else picture(shop.logo)
+        self.logo_size: Final = (0.0, 0.0) if self.logo is None else scaled(self.logo, _LOGO)
         self.room: Final = CONTENT_WIDTH * 0.62 - (self.logo_size[0] + _GAP if self.logo else 0)
         lines = [*((tax_id_with_name(shop.document),) if shop.document else ()), *shop.address]
         self.names: Final = wrapped(shop.name, BOLD, 13, self.room, 2)
@@ -393,7 +395,7 @@ class _First:
         self._letterhead: Final = letterhead
         room = CONTENT_WIDTH * 0.36
         self._titles: Final = wrapped(sheet.title, BOLD, 14, room, 2)
-        self._numbers: Final = wrapped(sheet.number, BOLD, 11, room, 3)
+        self._numbers: Final = wrapped(sheet.number, BOLD, 11, room, 4)
         self._subtitles: Final = [part for line in sheet.subtitle for part in wrapped(line, REGULAR, 8, room, 2)]
         right = len(self._titles) * 17 + len(self._numbers) * 14 + len(self._subtitles) * 8 * _LEADING
         self._upper: Final = max(letterhead.height, right) + 3 * mm
@@ -462,14 +464,18 @@ def _short(text: str, font: str, size: float, room: float) -> str:
     return next(iter(wrapped(text, font, size, room, 1)), "")
 
 
-def _picture(body: bytes) -> ImageReader:
+def picture(body: bytes) -> ImageReader:
+    """Open a PNG or JPEG. Raises: ValueError."""
     try:
-        return ImageReader(io.BytesIO(body))
+        image = ImageReader(io.BytesIO(body))
+        image.getRGBData()  # a file that is cut off is found out here, not in the middle of a page
+        return image
     except Exception as error:  # the library raises whatever its decoder does
-        raise ValueError("the logo must be a PNG or JPEG picture") from error
+        raise ValueError("must be a PNG or JPEG picture") from error
 
 
-def _scaled(picture: ImageReader, most: tuple[float, float]) -> tuple[float, float]:
-    across, down = picture.getSize()
+def scaled(image: ImageReader, most: tuple[float, float]) -> tuple[float, float]:
+    """Give width and height, in points, that fit into `most` and keep the picture's proportions."""
+    across, down = image.getSize()
     scale = min(most[0] / across, most[1] / down)
     return across * scale, down * scale
