@@ -176,6 +176,8 @@ def _sorted_out(
 
 def _write(out: Path, body: bytes) -> None:
     """Write the file whole or not at all: half a PDF looks like one."""
+    if not out.parent.is_dir():
+        raise Failure(f"{out.parent}: there is no such folder")
     handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

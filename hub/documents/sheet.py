@@ -40,11 +40,22 @@ class Block(Protocol):
 
 
 class Piece(Protocol):
-    """Something drawn in one go. `head`, when there is one, is drawn above it on every page that begins with it."""
+    """Something drawn in one go. Its head, when it has one, is drawn above it on every page that begins with it."""
 
-    height: float
-    head: "Piece | None"
-    with_next: bool
+    @property
+    def height(self) -> float:
+        """How much room it takes, in points."""
+        ...
+
+    @property
+    def head(self) -> "Piece | None":
+        """What is repeated above it."""
+        ...
+
+    @property
+    def with_next(self) -> bool:
+        """Whether it must not be the last on its page."""
+        ...
 
     def draw(self, canvas: Canvas, top: float) -> None:
         """Draw with the upper edge at `top`, in points from the page's foot."""
@@ -468,7 +479,7 @@ def picture(body: bytes) -> ImageReader:
     """Open a PNG or JPEG. Raises: ValueError."""
     try:
         image = ImageReader(io.BytesIO(body))
-        image.getRGBData()  # a file that is cut off is found out here, not in the middle of a page
+        image.getRGBData()  # type: ignore[no-untyped-call]  # a file that is cut off is found out here, not in the middle of a page
         return image
     except Exception as error:  # the library raises whatever its decoder does
         raise ValueError("must be a PNG or JPEG picture") from error
