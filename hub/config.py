@@ -403,10 +403,10 @@ class Settings(BaseSettings):
     )
     shop_name: str = Field(default="", description="The shop's name at the head of printed documents; text; default none")
     shop_document: Annotated[str, AfterValidator(_shop_document)] | None = Field(
-        default=None, description="The shop's CNPJ or CPF, formatted or not, on printed documents; default unset"
+        default=None, description="The shop's tax id on printed documents; CNPJ or CPF, formatted or not; default unset"
     )
     shop_address: str = Field(
-        default="", description="The shop's address on printed documents, its lines separated by | or line breaks; text; default none"
+        default="", description="The shop's address on printed documents; text, | or a line break between its lines; default none"
     )
     shop_logo: Path | None = Field(
         default=None, description="The shop's logo on printed documents; path of a PNG or JPEG file; default unset"
