@@ -17,6 +17,7 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from stdnum.br import cnpj, cpf
 
 from adapters.contract import Secrets
 from hub.errors import SettingsInvalid
@@ -139,6 +140,12 @@ def _order_url(value: str) -> str:
     if "{order}" not in value:
         raise ValueError("must hold {order}, as in https://loja.example/pedidos/{order}")
     return _url(("https", "http"), "https://loja.example/pedidos/{order}")(value)
+
+
+def _shop_document(value: str) -> str:
+    if not (cnpj.is_valid(value) or cpf.is_valid(value)):
+        raise ValueError("must be a CNPJ or CPF with its check digits")
+    return value.strip()
 
 
 def _json_object(value: str, example: str) -> dict[str, Any]:
@@ -394,6 +401,17 @@ class Settings(BaseSettings):
         description="Mail server of `hub notify run`; URL smtp://user:password@host:587 (STARTTLS; ?starttls=never on a trusted line) or "
         "smtps://host:465; default unset: the hub sends no e-mail",
     )
+    shop_name: str = Field(default="", description="The shop's name at the head of printed documents; text; default none")
+    shop_document: Annotated[str, AfterValidator(_shop_document)] | None = Field(
+        default=None, description="The shop's tax id on printed documents; CNPJ or CPF, formatted or not; default unset"
+    )
+    shop_address: str = Field(
+        default="", description="The shop's address on printed documents; text, | or a line break between its lines; default none"
+    )
+    shop_logo: Path | None = Field(
+        default=None, description="The shop's logo on printed documents; path of a PNG or JPEG file; default unset"
+    )
+
     notify_from: Annotated[str, AfterValidator(_mailbox)] | None = Field(
         default=None, description="Sender of e-mails, its name signs them; `Loja Exemplo <loja@exemplo.invalid>`; default unset"
     )

@@ -379,6 +379,18 @@ shipments: Final = Table(
     Column("updated_at", UtcInstant, nullable=False),
 )
 
+shipment_labels: Final = Table(
+    "shipment_labels",
+    metadata,
+    Column("order_number", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("label_id", Text, primary_key=True, comment="the carrier's name of the label"),
+    Column("shipment_id", Text, comment="the order's own, where it is known; else it follows from provider and label"),
+    Column("content_type", Text, nullable=False, comment="application/pdf, image/png, image/jpeg"),
+    Column("body", LargeBinary, nullable=False, comment="shows name and address: erased with order_personal"),
+    Column("stored_at", UtcInstant, nullable=False),
+)
+
 shipment_tracks: Final = Table(
     "shipment_tracks",
     metadata,

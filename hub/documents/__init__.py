@@ -1,0 +1,1 @@
+"""Documents on paper: invoices, packing slips, refunds, carriers' labels. Plain data in, PDF bytes out; no database, no clock."""
