@@ -138,6 +138,12 @@ CASES: Final[Mapping[str, AdapterCase]] = {
             OpenWord("answer_posted", ("9b1f0c52-5d0e-4c57-8a55-0f2c1f7a1e11", "status")),
         ),
     ),
+    "carriers.correios": AdapterCase(
+        open_words=(
+            OpenWord("unknown_pair", ("objetos", 0, "eventos", 0, "codigo")),
+            OpenWord("unknown_pair", ("objetos", 0, "eventos", 0, "tipo")),
+        ),
+    ),
     # Their words are our own and closed: one that we do not know is unreadable, as with shop.orders.
     "erp.xml": AdapterCase(),
     "erp.json": AdapterCase(),
