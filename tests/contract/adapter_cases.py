@@ -106,6 +106,16 @@ def _melhor_envio_base64(body: bytes, which: int) -> dict[str, object]:
 MELHOR_ENVIO_SECRETS: Final = Secrets(webhook=("segredo-0", "segredo-1"))
 
 
+# --- Frenet -------------------------------------------------------------------------------------------------------------------
+
+
+def _frenet_token(body: bytes, which: int) -> dict[str, object]:
+    return {"hub-http-headers": {"X-Loja-Token": f"segredo-{which}"}}
+
+
+FRENET_SECRETS: Final = Secrets(webhook=("segredo-0", "segredo-1"), extra={"token_name": "X-Loja-Token"})
+
+
 CASES: Final[Mapping[str, AdapterCase]] = {
     "shop.orders": AdapterCase(),
     "payments.pix": AdapterCase(
@@ -143,6 +153,10 @@ CASES: Final[Mapping[str, AdapterCase]] = {
             OpenWord("unknown_pair", ("objetos", 0, "eventos", 0, "codigo")),
             OpenWord("unknown_pair", ("objetos", 0, "eventos", 0, "tipo")),
         ),
+    ),
+    "carriers.frenet": AdapterCase(
+        signings=(Signing("agreed header", _frenet_token, FRENET_SECRETS, covers_body=False),),
+        open_words=(OpenWord("unknown_type", ("TrackingEvents", 0, "EventType")),),
     ),
     # Their words are our own and closed: one that we do not know is unreadable, as with shop.orders.
     "erp.xml": AdapterCase(),
