@@ -34,16 +34,20 @@ from adapters.contract import (
 )  # fmt: skip
 from adapters.parsing import SAO_PAULO, Moment, NativeId, NativeText, dump_json, load_json, or_none, read, read_moment
 from adapters.signing import equals_any, must_check
-from adapters.tracking_words import Meaning, meaning_of
 from schemas.base import Lenient
 from schemas.facts import ShipmentFact
 from schemas.facts.shipments import Track
 from schemas.references import Reference
+from schemas.tracking_words import Meaning, meaning_of
 
 PROVIDER: Final = "frenet"
 _DOCS: Final = "https://docs.frenet.com.br"
 _MAX_ITEMS: Final = 1000
 _WEB_ADDRESS: Final = re.compile(r"https?://[^\s\"<>]{1,480}", re.ASCII)
+_KNOWN: Final = frozenset(
+    {"TrackingNumber", "TrackingEvents", "TrackingUrl", "ServiceDescrition", "ServiceDescription"}
+    | {"ErrorMessage", "OrderId", "ShipmentId", "ShipmentStatus"}
+)
 _MINUTE: Final = re.compile(r"(\d{2})/(\d{2})/(\d{4}) (\d{2}:\d{2}(?::\d{2})?)", re.ASCII)
 
 
@@ -125,6 +129,8 @@ def _translate(document: object, asked: str | None) -> Facts | Ignored:
         place = str(index) if isinstance(document, list) else ""
         try:
             tracking = read(Tracking, body, place)
+            if body and not _KNOWN.intersection(body):  # an empty object is an answer: no data
+                raise PayloadMalformed("body: has none of the fields of a callback or an answer")
             events = tracking.events or []
             if not isinstance(events, list) or len(events) > _MAX_ITEMS:
                 raise PayloadMalformed(f"TrackingEvents: must be a list of at most {_MAX_ITEMS} events")
