@@ -6,7 +6,7 @@ AdapterError                      -> dead letter
     SigningKeyUnknown                the hub refetches the provider's key set once, then kind `untrusted`
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
@@ -62,10 +62,14 @@ class RawDelivery:
 
 @dataclass(frozen=True, slots=True)
 class FailedPart:
-    """One bad item of a batch; becomes a dead letter of its own beside the facts of its neighbours."""
+    """One bad item of a batch; becomes a dead letter of its own beside the facts of its neighbours.
+
+    `headers` are added to those of the letter: where the item stood, for the adapter to know when the letter is run again.
+    """
 
     cause: str
     part: bytes
+    headers: Mapping[str, object] = field(default_factory=dict, compare=False)
 
 
 def none_legible(failed: Sequence[FailedPart]) -> PayloadMalformed:
@@ -145,6 +149,42 @@ class Idempotency:
     ttl_hours: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """One message out of a large file: `head` (the headers, repeated), then the file's bytes from `start` up to `end`.
+
+    `first_line` is the number in the file of the first line behind the headers, sent as `hub-file-line`.
+    """
+
+    head: bytes
+    start: int
+    end: int
+    first_line: int
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileLine:
+    """How many items of a file say the same: the adapter's raw word, what it means, and the count. No word: cannot be read."""
+
+    word: str
+    meaning: str
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cutting:
+    """What a whole file is, and how it becomes messages. No parts: it goes as it is."""
+
+    sha256: str
+    items: int
+    parts: tuple[FilePart, ...]
+    summary: tuple[FileLine, ...]
+
+
+Cut = Callable[[Iterable[bytes]], Cutting]
+"""Check a file, given as its lines with their ends, and say how it is cut. Raises: PayloadMalformed, and then nothing may be sent."""
+
 Verify = Callable[[RawDelivery, Secrets], None]
 Translate = Callable[[RawDelivery], Translation]
 
@@ -161,7 +201,8 @@ class Adapter:
 
     `name` is `<family>.<provider>`, the inbound key. `reference_kinds`: under which kinds a bare `reference` of an
     order.placed payment is registered. `shared_kinds`: kinds an applied fact never teaches (one value, many orders).
-    `statuses`: every documented native word, for the contract suite. `resources`: words of its Fetches.
+    `statuses`: every documented native word, for the contract suite. `resources`: words of its Fetches. `cut`: how a file
+    too large for one message becomes several.
     """
 
     name: str
@@ -179,6 +220,7 @@ class Adapter:
     resources: tuple[str, ...] = ()
     jwks_url: str | None = None
     large_bodies: bool = False
+    cut: Cut | None = None
     build_fetch: Callable[[Fetch], HttpRequest] | None = None
     parse_response: Callable[[Fetch, HttpResponse, datetime], Translation] | None = None
 

@@ -336,6 +336,9 @@ ShortIdentifier = Annotated[Identifier, StringConstraints(max_length=64)]
 NativeId = Annotated[ShortIdentifier | None, BeforeValidator(_identifier)]
 """Optional identifier of another system: numbers become text, blank becomes None."""
 
+NativeKey = Annotated[ShortIdentifier, BeforeValidator(_identifier)]
+"""Identifier of another system that must be there: numbers become text, blank is refused."""
+
 NativeText = Annotated[Text | None, BeforeValidator(_harmless)]
 """Optional text that only informs: cut at 500 characters, characters no database holds replaced, never refused."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -88,6 +89,56 @@ def _url(schemes: tuple[str, ...], example: str) -> Callable[[str], str]:
         return value
 
     return check
+
+
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_MAILBOX: Final = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?=.{1,253}\Z)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*", re.ASCII)
+
+
+def _smtp_url(value: str) -> str:
+    """smtp:// speaks STARTTLS unless ?starttls=never, smtps:// speaks TLS from the start. A password never goes over an open line."""
+    value = _url(("smtp", "smtps"), "smtp://user:password@mail.example:587")(value)
+    parts = urlsplit(value)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    starttls = options.pop("starttls", "required")
+    if not parts.hostname:
+        raise ValueError("must name a host, as in smtp://user:password@mail.example:587")
+    if options or parts.path not in ("", "/") or parts.fragment:
+        raise ValueError("knows no path and no option but ?starttls=required or ?starttls=never")
+    if starttls not in ("required", "never") or (parts.scheme == "smtps" and "starttls" in parts.query):
+        raise ValueError("starttls must be required or never, and smtps:// has none")
+    if bool(parts.username) != bool(parts.password):
+        raise ValueError("must have user and password, or none of both")
+    if parts.username and parts.scheme == "smtp" and starttls == "never" and parts.hostname not in _LOOPBACK:
+        raise ValueError("would send the password over an open line: use STARTTLS or smtps://")
+    return value
+
+
+def is_address(value: str) -> bool:
+    """Say whether a text is one plain address, as in loja@exemplo.invalid: no name, no list, no quotes, no line break."""
+    return _MAILBOX.fullmatch(value) is not None
+
+
+def mailbox(value: str) -> tuple[str, str]:
+    """Read `Name <box@host>` or `box@host`: name and address. Raises: ValueError; line breaks and lists are refused."""
+    value = value.strip()
+    if not value.isprintable():
+        raise ValueError("must be one line")
+    name, found = parseaddr(value)
+    if not is_address(found) or ("<" in value) != bool(value.endswith(">")):
+        raise ValueError("must be an address, as in Loja Exemplo <loja@exemplo.invalid>")
+    return name, found
+
+
+def _mailbox(value: str) -> str:
+    mailbox(value)
+    return value.strip()
+
+
+def _order_url(value: str) -> str:
+    if "{order}" not in value:
+        raise ValueError("must hold {order}, as in https://loja.example/pedidos/{order}")
+    return _url(("https", "http"), "https://loja.example/pedidos/{order}")(value)
 
 
 def _json_object(value: str, example: str) -> dict[str, Any]:
@@ -328,10 +379,35 @@ class Settings(BaseSettings):
         default=None,
         description="Key of the links that let staff see the shop as a customer does; text of 32 characters or more; default unset: none",
     )
+    customer_link_url: Annotated[str, AfterValidator(_url(("http", "https"), "https://loja.example/entrar"))] | Literal[""] = Field(
+        default="", description="Where the shop takes those links; URL; default empty: the link is the query alone"
+    )
+    customer_link_ttl: Duration = Field(default=timedelta(minutes=5), description="How long such a link is good; duration; default 5m")
     broker_passwords: Annotated[Mapping[str, SecretStr], BeforeValidator(_passwords)] = Field(
         default={},
         repr=False,
         description="Passwords of the broker users that `hub topology export` writes; list `role=password` or JSON object; default none",
+    )
+    notify_smtp_url: Annotated[str, AfterValidator(_smtp_url)] | None = Field(
+        default=None,
+        repr=False,
+        description="Mail server of `hub notify run`; URL smtp://user:password@host:587 (STARTTLS; ?starttls=never on a trusted line) or "
+        "smtps://host:465; default unset: the hub sends no e-mail",
+    )
+    notify_from: Annotated[str, AfterValidator(_mailbox)] | None = Field(
+        default=None, description="Sender of e-mails, its name signs them; `Loja Exemplo <loja@exemplo.invalid>`; default unset"
+    )
+    notify_reply_to: Annotated[str, AfterValidator(_mailbox)] | None = Field(
+        default=None, description="Where answers to e-mails go; address; default unset: the sender"
+    )
+    notify_timeout: Duration = Field(
+        default=timedelta(seconds=30), description="Wait for each answer of the mail server; duration, 1s to 5m; default 30s"
+    )
+    notify_templates: Path | None = Field(
+        default=None, description="Folder whose files go before the hub's own e-mail templates; path; default unset: none"
+    )
+    notify_order_url: Annotated[str, AfterValidator(_order_url)] | None = Field(
+        default=None, description="The customer's page of an order; URL with {order} in it; default unset: e-mails have no such link"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged; word; default info"
@@ -379,6 +455,20 @@ class Settings(BaseSettings):
             raise ValueError("must have 32 characters or more")
         return value
 
+    @field_validator("notify_timeout")
+    @classmethod
+    def _bearable(cls, value: timedelta) -> timedelta:
+        if not timedelta(seconds=1) <= value <= timedelta(minutes=5):
+            raise ValueError("must be a duration from 1s to 5m")
+        return value
+
+    @field_validator("notify_templates")
+    @classmethod
+    def _folder(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError("must be a folder that exists")
+        return value
+
     @field_validator("secret_variables")
     @classmethod
     def _readable_secrets(cls, value: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
@@ -407,6 +497,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":
+        if self.notify_smtp_url is not None and self.notify_from is None:
+            raise ValueError("HUB_NOTIFY_FROM must be set with HUB_NOTIFY_SMTP_URL: it is the sender of the e-mails")
         self.order_rules()
         return self
 
@@ -432,6 +524,11 @@ class Settings(BaseSettings):
     def policy(self) -> OrderRules:
         """Another name of order_rules."""
         return self.order_rules()
+
+    @property
+    def notifies(self) -> bool:
+        """Whether the hub itself sends e-mail to customers; only then it has a queue for that."""
+        return self.notify_smtp_url is not None
 
     @property
     def parked_ttl(self) -> timedelta:
@@ -507,7 +604,7 @@ def _complaints(error: ValidationError) -> Iterable[str]:
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         field, *place = (str(part) for part in problem["loc"] or ("",))
         text = problem["msg"].removeprefix("Value error, ")
-        if field in _FREE_FORM and text.startswith(PREFIX):
+        if field in ("", *_FREE_FORM) and text.startswith(PREFIX):
             yield text
         else:
             yield f"{PREFIX}{field.upper()}{f' ({place[0]})' if place else ''}: {text[:1].lower()}{text[1:]}"

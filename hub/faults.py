@@ -24,6 +24,9 @@ POINTS: Final = (
     "relay_after_delete",
     "archiver_before_commit",
     "archiver_before_ack",
+    "notify_after_started",
+    "notify_after_answer",
+    "notify_before_ack",
 )
 
 EXIT_STATUS: Final = 86

@@ -274,6 +274,7 @@ class CreateRefund(Remark):
     fee_cents: Cents | None = None
     method: RefundMethod | None = Field(default=None, description="means by which the money went back; required offline")
     payment: Identifier | None = None
+    preview: Flag = Field(default=False, description="only say what it would give back; nothing changes")
 
     @property
     def everything(self) -> bool:

@@ -22,6 +22,7 @@ from schemas.vocabulary import (
     OrderState,
     OutboundState,
     PaymentState,
+    Role,
 )
 
 Count = Annotated[int, Field(strict=True, ge=0)]
@@ -167,6 +168,10 @@ class TimelineEntry(Document):
     actor: Identifier | None
     event_id: Identifier | None
     sequence: int | None
+    reason: Text | None = None
+    role: Role | None = Field(default=None, description="of who did it by hand, at the time")
+    before: dict[str, Any] | None = Field(default=None, description="what an act by hand changed, as it was")
+    after: dict[str, Any] | None = None
 
 
 class OrderView(Document):

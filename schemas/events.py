@@ -15,6 +15,7 @@ from schemas.commands import RefundLine, RefundMethod
 from schemas.facts.fiscal import FISCAL_KINDS, FiscalKind
 from schemas.facts.payments import PAYMENT_KINDS, PaymentKind
 from schemas.facts.shipments import SHIPMENT_KINDS, ShipmentKind, SkuQuantity, Track
+from schemas.notices import NoticeContext
 from schemas.orders import OrderContent, PlacedOrder
 from schemas.references import Reference
 from schemas.vocabulary import (
@@ -230,7 +231,7 @@ class NotificationRequestedEvent(OrderEvent):
     recipient: Text | None = None
     locale: Literal["pt-BR"] = "pt-BR"
     document: DocumentReference | None = None
-    context: dict[str, Any] = Field(default_factory=dict, description="amounts, tracks, links for the template")
+    context: NoticeContext | None = Field(default=None, description="amounts, items, how to pay, tracks and links for the template")
 
 
 class ExceptionOpenedEvent(OrderEvent):

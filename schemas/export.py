@@ -16,6 +16,7 @@ from schemas.erp import ErpEvent
 from schemas.events import EVENTS
 from schemas.facts import FiscalFact, OrderFact, PaymentFact, ShipmentFact
 from schemas.orders import OrderCanceledMessage, OrderPlacedMessage
+from schemas.payments import GenericFacts
 
 FOLDER: Final = Path(__file__).parent / "json"
 
@@ -33,6 +34,7 @@ _READ: Final[Mapping[str, type[BaseModel]]] = {
     "shop.order.placed.v1": OrderPlacedMessage,
     "shop.order.canceled.v1": OrderCanceledMessage,
     "erp.event.v1": ErpEvent,
+    "payment.facts.v1": GenericFacts,
 }
 
 # What the hub writes: inside a version fields are added, so nobody must be told to refuse unknown ones.

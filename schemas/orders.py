@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.base import Cents, Identifier, Instant, Lenient, Message, OrderNumber, PaymentMethod, Quantity, Seconds, Text
+from schemas.payment_instructions import PaymentInstructions
 from schemas.references import Reference
 
 
@@ -62,6 +63,8 @@ class DeclaredPayment(Lenient):
     amount_cents: Cents | None = None
     due_at: Instant | None = None
     paid_at: Instant | None = None
+    # Left out where there are none, so that the hash of an order's content stays what it was before there were any.
+    instructions: PaymentInstructions | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class OrderContent(Lenient):

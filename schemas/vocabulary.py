@@ -67,6 +67,7 @@ RejectionCode = Literal[
     # Production, boxes and papers.
     "nothing_to_produce", "nothing_to_ship", "not_shipped", "nf_required", "qty_exceeds", "tracking_number_required", "carrier_required",
     "carrier_unknown", "document_not_found", "no_printable_documents", "comment_required", "customer_erased",
+    "customer_unknown", "link_unavailable",
     # Money.
     "nothing_to_refund", "refund_exceeds_available", "shipping_refund_exceeds", "zero_total_refund", "refund_pending",
     "gateway_refund_failed", "online_refund_unavailable", "void_unavailable", "payment_not_found",

@@ -69,6 +69,11 @@ class Case:
         return self._path.suffix == ".json"
 
     @property
+    def is_lines(self) -> bool:
+        """Whether the body is lines of fixed width."""
+        return self._path.suffix == ".ret"
+
+    @property
     def _path(self) -> Path:
         (path,) = self.folder.glob("payload.*")
         return path

@@ -81,6 +81,11 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
     "refund.create (all that is left)": (
         "not_paid", "not_paid", "in_payment_review", "->CL", "->CL", "->CL", "nothing_to_refund", "order_canceled", "order_held",
     ),
+    "order.edit": (
+        "->CA", "->CA", "in_payment_review", "edit_requires_refund", "edit_requires_refund", "order_complete", "order_closed",
+        "order_canceled", "order_held",
+    ),
+    "order.reorder": ("ok", "ok", "in_payment_review", "ok", "ok", "ok", "ok", "ok", "order_held"),
     "order.set_address": ("ok", "ok", "ok", "ok", "ok", "ok", "order_closed", "order_canceled", "ok"),
     "order.comment": _same("ok"),
     "order.set_status (assigned)": _same("ok"),
@@ -92,7 +97,7 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {
 }  # fmt: skip
 """3.3 as rules.md and contract.md settle it: `->X` new state, `ok` no other state, `=` no_op, else the rejection code.
 
-`doc.print`, `order.edit` and `order.reorder` come with the operator's desk. In the rows of notify.resend the document does not exist.
+`doc.print` is no command. In the rows of notify.resend the document does not exist.
 """
 
 FACTS: Final[Mapping[str, Sequence[str]]] = {

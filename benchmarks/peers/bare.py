@@ -18,7 +18,7 @@ import aio_pika
 import asyncpg
 from aio_pika.abc import AbstractExchange, AbstractIncomingMessage
 
-from benchmarks.peers.pix import SOURCE, Capture, Event, Order, PixCallback, PixReceived, capture
+from benchmarks.peers.pix import ORDER_COLUMNS, SOURCE, Capture, Event, Order, PixCallback, PixReceived, capture
 from hub.bus import topology
 from hub.engine.order_state import SHARDS
 
@@ -27,8 +27,8 @@ _INBOX: Final = """
     SELECT $1, event_id, '', $3 FROM unnest($2::text[]) AS k(event_id) ORDER BY event_id
     ON CONFLICT DO NOTHING RETURNING event_id
 """
-_ORDERS: Final = """
-    SELECT r.value, o.number, o.state, o.status, o.total_cents, o.version, o.sequence, o.status_sequence, o.customer_id, p.email
+_ORDERS: Final = f"""
+    SELECT r.value, {ORDER_COLUMNS}
     FROM unnest($1::text[]) AS k(value)
     JOIN order_references r ON r.scope = 'pix' AND r.kind = 'txid' AND r.value = k.value
     JOIN orders o ON o.number = r.order_number JOIN order_personal p ON p.order_number = o.number

@@ -33,9 +33,19 @@ class PixCallback(BaseModel):
     pix: tuple[PixReceived, ...]
 
 
+ORDER_COLUMNS: Final = """
+    o.number, o.state, o.status, o.total_cents, o.version, o.sequence, o.status_sequence, o.customer_id,
+    p.email, p.name, o.placed_at, o.shipping_cents, (
+        SELECT json_agg(json_build_object('sku', i.sku, 'quantity', i.quantity, 'unit_price_cents', i.unit_price_cents,
+            'total_cents', i.quantity * i.unit_price_cents, 'name', i.name) ORDER BY i.line)::text
+        FROM order_items i WHERE i.order_number = o.number
+    )"""
+"""What both peers select, `o` being orders and `p` order_personal; the fields of `Order` in their order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the peers read of the order a txid belongs to."""
+    """What the peers read of the order a txid belongs to. `items`: JSON, one object a line, as the notice shows it."""
 
     number: str
     state: str
@@ -46,6 +56,10 @@ class Order:
     status_sequence: int
     customer_id: str | None
     email: str | None
+    name: str | None
+    placed_at: datetime
+    shipping_cents: int
+    items: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +129,17 @@ def capture(received: PixReceived, order: Order, now: datetime) -> Capture:
                 "channel": "email",
                 "template": "order_approved",
                 "locale": "pt-BR",
-                "context": {"label": label, "total_cents": order.total_cents, "captured_cents": cents},
+                "context": {
+                    "label": label,
+                    "total_cents": order.total_cents,
+                    "items": orjson.loads(order.items),
+                    "shipping_cents": order.shipping_cents,
+                    "placed_at": order.placed_at.astimezone(UTC).isoformat(),
+                    "captured_cents": cents,
+                    "payments": [{"payment": "p1", "method": "pix", "amount_cents": cents}],
+                    "customer_name": order.name,
+                },
+                "document": {"kind": "invoice", "id": f"F-{number}"},
                 "recipient": order.email,
             },
         ),

@@ -14,32 +14,22 @@ from typing import Final
 
 from faststream import AckPolicy, FastStream
 from faststream.rabbit import Channel, ExchangeType, QueueType, RabbitBroker, RabbitExchange, RabbitQueue
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from benchmarks.peers.pix import SOURCE, Capture, Event, Order, PixCallback, PixReceived, capture
+from benchmarks.peers.pix import ORDER_COLUMNS, SOURCE, Capture, Event, Order, PixCallback, PixReceived, capture
 from hub.bus import topology
-from hub.store.tables import inbox, invoices, order_log, order_personal, order_references, orders, transactions
+from hub.store.tables import inbox, invoices, order_log, orders, transactions
 
 # Built once: what SQLAlchemy makes of them is cached as well, so that a message costs no more than its round trips.
 _ENTER: Final = insert_or_skip(inbox).on_conflict_do_nothing()
-_ORDER: Final = (
-    select(
-        orders.c.number,
-        orders.c.state,
-        orders.c.status,
-        orders.c.total_cents,
-        orders.c.version,
-        orders.c.sequence,
-        orders.c.status_sequence,
-        orders.c.customer_id,
-        order_personal.c.email,
-    )
-    .join(order_references, order_references.c.order_number == orders.c.number)
-    .join(order_personal, order_personal.c.order_number == orders.c.number)
-    .where(order_references.c.scope == "pix", order_references.c.kind == "txid", order_references.c.value == bindparam("txid"))
-    .with_for_update(of=orders)
+_ORDER: Final = text(
+    f"""
+    SELECT {ORDER_COLUMNS}
+    FROM order_references r JOIN orders o ON o.number = r.order_number JOIN order_personal p ON p.order_number = o.number
+    WHERE r.scope = 'pix' AND r.kind = 'txid' AND r.value = :txid FOR UPDATE OF o
+    """
 )
 _PAID: Final = update(orders).where(orders.c.number == bindparam("order_number"))
 _LOG: Final = insert(order_log).inline()

@@ -28,6 +28,8 @@ OUTBOUND: Final = "hub.outbound"
 DEAD: Final = "hub.dead"
 UNROUTABLE: Final = "hub.unroutable"
 ARCHIVE: Final = "hub.events.archive"
+NOTIFY: Final = "hub.notify"
+NOTICES: Final = "notification.requested.#"
 SHOP_KEY: Final = "shop.orders"
 
 RETRY_DELAYS_S: Final[Mapping[str, int]] = {"5s": 5, "30s": 30, "2m": 120, "10m": 600, "1h": 3600, "6h": 21_600}
@@ -116,8 +118,11 @@ def has_outbound_work(adapter: Adapter) -> bool:
     return adapter.build_fetch is not None
 
 
-def build(adapters: Iterable[Adapter], *, delivery_limit: int = DELIVERY_LIMIT) -> Topology:
-    """Describe the topology for these adapters. shop.orders is always there: without it no order could come in."""
+def build(adapters: Iterable[Adapter], *, notify: bool = False, delivery_limit: int = DELIVERY_LIMIT) -> Topology:
+    """Describe the topology for these adapters. shop.orders is always there: without it no order could come in.
+
+    `notify`: the hub sends the e-mails itself. Else their queue is not made: nobody would empty it.
+    """
     known = sorted({adapter.name: adapter for adapter in adapters}.values(), key=lambda adapter: adapter.name)
     keys = sorted({SHOP_KEY, *(adapter.name for adapter in known)})
     outbound = [adapter.name for adapter in known if has_outbound_work(adapter)]
@@ -148,6 +153,7 @@ def build(adapters: Iterable[Adapter], *, delivery_limit: int = DELIVERY_LIMIT) 
         *(Queue(inbound_queue(key), work) for key in keys),
         Queue(COMMANDS, work),
         *(Queue(outbound_queue(key), work) for key in outbound),
+        *((Queue(NOTIFY, work),) if notify else ()),
         *(Queue(name, arguments) for name, arguments in ladder.items()),
         Queue(DEAD, last),
         Queue(UNROUTABLE, last),
@@ -160,6 +166,7 @@ def build(adapters: Iterable[Adapter], *, delivery_limit: int = DELIVERY_LIMIT) 
         *(Binding(name, name) for name in ladder),
         Binding(DEAD, DEAD),
         Binding(UNROUTABLE, UNROUTABLE),
+        *((Binding(EVENTS, NOTIFY, NOTICES),) if notify else ()),
         *(Binding(EVENTS, ARCHIVE, pattern) for pattern in ARCHIVED_PATTERNS),
     )
     return Topology(exchanges, queues, bindings)
@@ -313,7 +320,7 @@ ROLES: Final = (
         "hub",
         NOTHING,
         r"^(hub\.events|hub\.outbound|hub\.retry\..+|amq\.default)$",
-        r"^hub\.(in\..+|out\..+|commands|dead|unroutable)$",
+        r"^hub\.(in\..+|out\..+|commands|dead|unroutable|notify)$",
         (TopicPermission(EVENTS, write=".*"), TopicPermission(OUTBOUND, write=".*")),
     ),
 )

@@ -6,7 +6,8 @@ from typing import Annotated, Final
 import typer
 
 from hub import observability
-from hub.cli import db, dead, desk, exceptions, follow_up, operation, order, orders, topology
+from hub.cli import audit as auditing
+from hub.cli import db, dead, desk, exceptions, follow_up, notify, operation, order, orders, pix, statuses, topology
 from hub.cli import doctor as diagnosing
 from hub.cli import publish as publishing
 from hub.cli import replay as replaying
@@ -50,6 +51,7 @@ app.command()(running.run)
 app.command()(replaying.replay)
 app.command()(publishing.publish)
 app.command()(tracing.trace)
+app.command("audit")(auditing.audit)
 app.add_typer(orders.app, name="orders")
 add_verbs(order.app)
 app.add_typer(order.app, name="order")
@@ -57,9 +59,12 @@ app.add_typer(desk.reference, name="reference")
 app.add_typer(desk.unknowns, name="unknowns")
 app.add_typer(desk.carriers, name="carriers")
 app.add_typer(exceptions.app, name="exceptions")
+app.add_typer(statuses.app, name="statuses")
 app.add_typer(dead.app, name="dead")
 app.add_typer(follow_up.transactions, name="transactions")
 app.add_typer(follow_up.invoices, name="invoices")
+app.add_typer(notify.app, name="notify")
+app.add_typer(pix.app, name="pix")
 app.add_typer(db.app, name="db")
 app.add_typer(topology.app, name="topology")
 app.command()(operation.config)

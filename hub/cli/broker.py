@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
 import orjson
 from aio_pika import DeliveryMode, Message
-from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractIncomingMessage, HeadersType
 from aio_pika.exceptions import ChannelNotFoundEntity, DeliveryError, PublishError
 
 from hub.bus.connection import broker_errors, connected
@@ -97,8 +97,13 @@ async def _send(exchange: AbstractExchange, command: Mapping[str, Any], user: st
 # -- raw messages ----------------------------------------------------------------------------------------------------------------
 
 
-RawFile = tuple[str, bytes, str | None]
-"""One file on its way to hub.inbound: name, body, content type."""
+class RawFile(NamedTuple):
+    """One file, or a piece of one, on its way to hub.inbound; `name` is what problems are told under."""
+
+    name: str
+    body: bytes
+    content_type: str | None
+    headers: Mapping[str, object] = {}
 
 
 async def publish(
@@ -115,12 +120,12 @@ async def publish(
 
         async def one(read: Callable[[], RawFile]) -> None:
             async with gate:
-                name, body, content_type = read()
+                file = read()
                 message = Message(
-                    body,
-                    content_type=content_type,
+                    file.body,
+                    content_type=file.content_type,
                     delivery_mode=DeliveryMode.PERSISTENT,
-                    headers={"hub-received-at": clock().isoformat()},
+                    headers=cast(HeadersType, {**file.headers, "hub-received-at": clock().isoformat()}),
                     user_id=user,
                 )
                 try:
@@ -130,7 +135,7 @@ async def publish(
                     if not isinstance(error.__cause__, DeliveryError):
                         raise
                     taken = "no queue takes this key" if isinstance(error.__cause__, PublishError) else "the queue is full"
-                    problems[name] = taken
+                    problems[file.name] = taken
                 on_confirm()
 
         await asyncio.gather(*(one(read) for read in files))

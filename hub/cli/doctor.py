@@ -145,7 +145,7 @@ def broker_checks(settings: Settings, adapters: Mapping[str, Adapter]) -> Iterat
 
     shown = masked_url(settings.amqp_url)
     try:
-        drifts = asyncio.run(topology.check(settings.amqp_url, topology.build(adapters.values())))
+        drifts = asyncio.run(topology.check(settings.amqp_url, topology.build(adapters.values(), notify=settings.notifies)))
     except HubError as error:
         yield _failed("broker", error, f"HUB_AMQP_URL is {shown}")
         return

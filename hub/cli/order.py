@@ -7,10 +7,12 @@ from typing import Annotated, Final
 import typer
 
 from hub.cli import order_page
+from hub.cli.choosing import Numbers, Where, chosen
 from hub.cli.failures import Failure, Status
 from hub.cli.options import AmqpUrl, AsJson, DatabaseUrl, parse_amount
 from hub.cli.output import console, errors, print_json
-from hub.cli.send import Actor, Direct, ExpectedVersion, How, Key, Numbers, Reason, Timeout, build, end, send, show
+from hub.cli.send import Actor, Direct, ExpectedVersion, How, Key, Reason, Timeout, build, end, send, show
+from hub.cli.send import Numbers as RequiredNumbers
 from hub.config import load_settings
 from schemas.base import PaymentMethod
 
@@ -32,7 +34,9 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 @app.command()
 def approve(
-    numbers: Numbers,
+    numbers: Numbers = None,
+    where: Where = None,
+    yes: Yes = False,
     payment: Annotated[str | None, typer.Option("--payment", metavar="ID", help="Which payment, as `hub orders show` lists them.")] = None,
     method: Annotated[PaymentMethod | None, typer.Option("--method", help="How the money came.", show_default="the payment's")] = None,
     amount: Annotated[
@@ -67,12 +71,17 @@ def approve(
         "notify": notify,
         "visible": visible,
     }
-    show(send(build("order.approve", numbers, data, how), how), as_json=as_json)
+    orders = chosen(numbers, where, database_url)
+    commands = build("order.approve", orders, data, how)
+    if where:
+        confirm(f"Faturar {listed(orders)}?", yes)
+    show(send(commands, how), as_json=as_json)
 
 
 @app.command()
 def cancel(
-    numbers: Numbers,
+    numbers: Numbers = None,
+    where: Where = None,
     comment: Comment = None,
     notify: Notify = None,
     visible: Visible = None,
@@ -89,14 +98,15 @@ def cancel(
 ) -> None:
     """Cancelar: only orders for which no money came; what is paid is refunded instead."""
     how = How(actor, reason, idempotency_key, expected_version, direct, timeout, amqp_url, database_url)
-    commands = build("order.cancel", numbers, {"comment": comment, "notify": notify, "visible": visible}, how)
-    confirm(f"Cancelar {listed(numbers)}?", yes)
+    orders = chosen(numbers, where, database_url)
+    commands = build("order.cancel", orders, {"comment": comment, "notify": notify, "visible": visible}, how)
+    confirm(f"Cancelar {listed(orders)}?", yes)
     show(send(commands, how), as_json=as_json)
 
 
 @app.command()
 def get(
-    numbers: Numbers,
+    numbers: RequiredNumbers,
     direct: Direct = False,
     timeout: Timeout = 30.0,
     as_json: AsJson = False,

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from hub.bootstrap import build_engine, open_database, utc_now
+from hub.bootstrap import build_engine, load_adapters, open_database, utc_now
 from hub.cli import tables
 from hub.cli.failures import Failure
 from hub.cli.identity import direct_user
@@ -94,7 +94,8 @@ def replay(
     with status 2 and changes nothing. A message whose body cannot be read is not your mistake: it becomes a dead letter.
     """
     settings = load_settings(database_url=database_url or _IN_MEMORY, batch_max=batch_max)
-    with open_input(paths, key, lambda: sys.stdin.buffer) as given, open_database(settings) as database:
+    cuts = {name: adapter.cut for name, adapter in load_adapters().items() if adapter.cut is not None}
+    with open_input(paths, key, lambda: sys.stdin.buffer, cuts) as given, open_database(settings) as database:
         count = given.check()
         _prepare(database, into_live=into_live, in_memory=database_url is None)
         mark = Mark.of(database, live=into_live)

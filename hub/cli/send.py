@@ -140,6 +140,9 @@ def show(answers: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     else:
         out = console()
         out.print(tables.replies(answers))
+        for answer in answers:
+            if "link" in answer["result"]:
+                out.print(answer["result"]["link"], highlight=False, soft_wrap=True, markup=False)
         counts = Counter(answer["outcome"] for answer in answers)
         out.print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()), style="dim", highlight=False)
     end(answers)

@@ -127,6 +127,22 @@ def replies(rows: Iterable[Row], title: str | None = None) -> Table:
     return made
 
 
+def refunds_previewed(rows: Iterable[Row], title: str | None = "Reembolso: prévia") -> Table:
+    """Show what refunds would give back, before anybody agrees to them."""
+    made = table("Pedido", "Itens", "Por pagamento", "Total", "Resta depois", title=title, right=("Total", "Resta depois"))
+    for row in rows:
+        result = row["result"]
+        if row["outcome"] != "accepted":
+            made.add_row(escape(row["order"] or ""), f"[red]{escape(row['code'] or row['outcome'])}[/]", short(row["message"]), "", "")
+            continue
+        lines = ", ".join(f"{one['sku']} {money(one['amount_cents'])}" for one in result["lines"])
+        parts = ", ".join(f"{one['payment']} {money(one['amount_cents'])}" for one in result["parts"])
+        made.add_row(
+            escape(row["order"] or ""), short(lines), short(parts), money(result["amount_cents"]), money(result["left_cents"])
+        )  # fmt: skip
+    return made
+
+
 def transactions(rows: Iterable[Row], zone: ZoneInfo, title: str | None = "Transações") -> Table:
     """Show movements of money."""
     made = table("Pedido", "Data", "Tipo", "Meio", "Provedor", "Valor", "Chave", title=title, right=("Valor",))

@@ -44,7 +44,7 @@ def apply(as_json: AsJson = False, amqp_url: AmqpUrl = None) -> None:
     from hub.bus import topology  # the broker's libraries: only for commands that need them
 
     settings = load_settings(amqp_url=amqp_url)
-    applied = asyncio.run(topology.apply(settings.amqp_url, topology.build(load_adapters().values())))
+    applied = asyncio.run(topology.apply(settings.amqp_url, topology.build(load_adapters().values(), notify=settings.notifies)))
     if as_json:
         print_json({"created": list(applied.created), "drift": _documents(applied.drift)})
     else:
@@ -64,7 +64,7 @@ def check(as_json: AsJson = False, amqp_url: AmqpUrl = None) -> None:
     from hub.bus import topology  # the broker's libraries: only for commands that need them
 
     settings = load_settings(amqp_url=amqp_url)
-    drifts = asyncio.run(topology.check(settings.amqp_url, topology.build(load_adapters().values())))
+    drifts = asyncio.run(topology.check(settings.amqp_url, topology.build(load_adapters().values(), notify=settings.notifies)))
     if as_json:
         print_json(_documents(drifts))
     elif drifts:
@@ -93,7 +93,7 @@ def export(
 
     settings = load_settings()
     document = topology.export(
-        topology.build(load_adapters().values()),
+        topology.build(load_adapters().values(), notify=settings.notifies),
         _known_roles(str(passwords), _read_passwords(passwords)) if passwords is not None else _configured_passwords(settings),
         vhost=vhost if vhost is not None else unquote(urlsplit(settings.amqp_url).path[1:]) or "/",
     )

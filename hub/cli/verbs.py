@@ -1,20 +1,27 @@
 """Verbs made from the command models: one mechanism for every manual step, so that a new command needs one line here."""
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from uuid import uuid4
 
+import orjson
 import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from hub.cli import tables
+from hub.cli.choosing import Numbers, Where, chosen
 from hub.cli.failures import Failure
 from hub.cli.options import AmqpUrl, AsJson, DatabaseUrl, parse_amount
 from hub.cli.order import Comment, Notify, Visible, Yes, confirm, listed
-from hub.cli.send import Actor, Direct, ExpectedVersion, How, Key, Numbers, Reason, Timeout, build, send, show
+from hub.cli.output import console
+from hub.cli.send import Actor, Direct, ExpectedVersion, How, Key, Reason, Timeout, build, send, show
 from hub.config import load_settings
 from hub.engine.timeline import money
 from schemas.commands import COMMANDS, CommentedDocument
@@ -29,6 +36,7 @@ class Verb:
 
     `asks`: the question before what no other command takes back; a function sees the options. `more`: options that the model
     does not have, or has otherwise. `shape` turns all options into those of the model. Raises: Failure.
+    `previewed`: what it would do is shown before the question.
     """
 
     name: str
@@ -37,6 +45,7 @@ class Verb:
     asks: str | Callable[[Words], str] | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
     shape: Callable[[Words], Words] = dict
+    previewed: bool = False
 
 
 # -- refunds: an amount, or everything -----------------------------------------------------------------------------------------
@@ -87,6 +96,13 @@ VERBS: Final = (
     Verb("set-status", "order.set_status", "Alterar status: a linked one does what it says, and asks the same guard."),
     Verb("set-address", "order.set_address", "Alterar endereço: replaces the whole billing or shipping address."),
     Verb(
+        "edit",
+        "order.edit",
+        "Editar: cancels the order and places the one of the file in its stead, as NUMBER-1. Only while no money has come.",
+        "A edição cancela e cria outro pedido. Editar",
+    ),
+    Verb("reorder", "order.reorder", "Recomprar: places the order of the file, which has its own number; this one stays as it is."),
+    Verb(
         "expire",
         "order.expire",
         "Cancelar por falta de pagamento: as its timer does, once the time is over.",
@@ -102,7 +118,8 @@ VERBS: Final = (
     Verb("shipment-mark-in-transit", "shipment.mark_in_transit", "Marcar em transporte: says the staff, where no carrier does."),
     Verb("shipment-mark-difficulty", "shipment.mark_difficulty", "Marcar dificuldade de entrega: says the staff, where no carrier does."),
     Verb("shipment-mark-delivered", "shipment.mark_delivered", "Marcar entregue: says the staff, where no carrier does."),
-    Verb("refund", "refund.create", "Reembolso: money given back.", _refund_question, _REFUND_OPTIONS, _refund),
+    Verb("refund", "refund.create", "Reembolso: money given back.", _refund_question, _REFUND_OPTIONS, _refund, True),
+    Verb("impersonate-link", "customer.impersonate_link", "Acessar conta do cliente: a link, good for minutes; audited (supervisor)."),
     Verb("resend", "notify.resend", "Enviar e-mail: the notice of the order or of one of its documents once more."),
 )
 
@@ -116,6 +133,7 @@ _HELP: Final[Mapping[str, str]] = {
     "carrier": "Carrier code from `hub carriers list`, or custom.",
     "hold_reason": "Why: operator, fraud, stock, fiscal, or a word of the shop's own. Default: operator; of a release: all.",
     "text": "The comment.",
+    "order": "JSON file with the whole new order, as in order.placed; - is standard input.",
     "status": "Status code, as `hub orders list` filters by.",
     "type": "Which address.",
     "series": "The tax paper's series.",
@@ -126,6 +144,7 @@ _HELP: Final[Mapping[str, str]] = {
     "fee_cents": "Kept from the refund, as in 19,90.",
     "extra_cents": "On top of lines and freight, as in 19,90.",
     "shipping_cents": "Of the freight, as in 19,90.",
+    "preview": "Only show what it would give back; nothing changes.",
     "force": "Ship although it is not paid (supervisor; needs --reason).",
     "fiscal.mark_issued number": "The tax paper's number.",
     "fiscal.mark_issued url": "Where the customer can see it.",
@@ -145,7 +164,7 @@ _HELP: Final[Mapping[str, str]] = {
     "phone": "Telefone.",
 }
 _SHARED: Final[Mapping[str, Any]] = {"comment": Comment, "notify": Notify, "visible": Visible}
-_SINGULAR: Final[Mapping[str, str]] = {"tracks": "track", "items": "item", "lines": "line"}
+_SINGULAR: Final[Mapping[str, str]] = {"tracks": "track", "items": "item", "lines": "line", "order": "file"}
 _INSTANT_FORMS: Final = ("%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")
 
 
@@ -175,7 +194,7 @@ def _options(command: str) -> dict[str, _Option]:
     found: list[_Option] = []
     for name, info in COMMANDS[command].model_fields.items():
         nested = info.annotation
-        if isinstance(nested, type) and issubclass(nested, BaseModel):
+        if isinstance(nested, type) and issubclass(nested, BaseModel) and name != "order":
             found += [_Option(inner, one, name) for inner, one in nested.model_fields.items()]
         else:
             found.append(_Option(name, info))
@@ -185,23 +204,28 @@ def _options(command: str) -> dict[str, _Option]:
 def _command(verb: Verb) -> Callable[..., None]:
     options = _options(verb.command)
 
-    def run(numbers: list[str], as_json: bool, yes: bool = True, **given: Any) -> None:
+    def run(numbers: list[str] | None, where: list[str] | None, as_json: bool, yes: bool, **given: Any) -> None:
         how = how_of(given)
         typed = typed_of(given)
-        commands = write(verb, numbers, typed, how)
-        if verb.asks is not None:
-            confirm(f"{verb.asks if isinstance(verb.asks, str) else verb.asks(typed)} {listed(numbers)}?", yes)
+        orders = chosen(numbers, where, how.database_url)
+        commands = write(verb, orders, typed, how)
+        asks = verb.asks is not None and not given.get("preview")
+        if asks and verb.previewed and not as_json:
+            preview(commands, how)
+        if asks and verb.asks is not None:
+            confirm(f"{verb.asks if isinstance(verb.asks, str) else verb.asks(typed)} {listed(orders)}?", yes)
+        elif where and not given.get("preview"):
+            confirm(f"{verb.help.partition(':')[0]}: {listed(orders)}?", yes)
         show(send(commands, how), as_json=as_json)
 
-    parameters = [_parameter("numbers", Numbers)]
+    parameters = [_parameter("numbers", Numbers, None), _parameter("where", Where, None)]
     for name, option in options.items():
         required = option.info.is_required() and option.inside is None and name not in verb.more
         annotation = verb.more.get(name) or _annotation(verb.command, option)
         parameters.append(_parameter(name, annotation, inspect.Parameter.empty if required else None))
     for name in verb.more.keys() - options.keys():
         parameters.append(_parameter(name, verb.more[name], False if get_args(verb.more[name])[0] is bool else None))
-    if verb.asks is not None:
-        parameters.append(_parameter("yes", Yes, False))
+    parameters.append(_parameter("yes", Yes, False))
     sending = (("actor", Actor), ("reason", Reason), ("idempotency_key", Key), ("expected_version", ExpectedVersion))
     parameters += [_parameter(name, kind, None) for name, kind in sending]
     parameters += [_parameter("direct", Direct, False), _parameter("timeout", Timeout, 30.0), _parameter("as_json", AsJson, False)]
@@ -211,6 +235,19 @@ def _command(verb: Verb) -> Callable[..., None]:
     run.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": None}
     run.__name__ = verb.name.replace("-", "_")
     return run
+
+
+def preview(commands: Sequence[dict[str, Any]], how: How) -> None:
+    """Show what each command would do, as the hub itself works it out. Raises: typer.Exit when none would do anything."""
+    wanted = [
+        {**{name: value for name, value in command.items() if name != "idempotency_key"}, "id": str(uuid4())}
+        | {"data": {**command["data"], "preview": True}}
+        for command in commands
+    ]
+    answers = send(wanted, how)
+    if all(answer["outcome"] != "accepted" for answer in answers):
+        show(answers, as_json=False)
+    console().print(tables.refunds_previewed(answers))
 
 
 def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
@@ -223,6 +260,8 @@ def _annotation(command: str, option: _Option) -> Any:
         return _SHARED[name]
     help_text = _HELP.get(f"{command} {name}") or _HELP.get(name) or option.info.description or ""
     flag = f"--{option.name.replace('_', '-')}"
+    if name == "order":
+        return Annotated[str, typer.Option(flag, metavar="FILE", help=help_text)]
     if name in _SINGULAR:
         return Annotated[list[str] | None, typer.Option(flag, metavar="WORD", help=help_text)]
     if name.endswith("_cents"):
@@ -283,10 +322,21 @@ def _value(option: _Option, value: Any) -> Any:
         case "document" if CommentedDocument in _kinds(option.info.annotation):
             kind, _, identity = value.partition(":")
             return {"kind": kind, "id": identity}
+        case "order":
+            return _order(value)
         case "at":
             return _instant(value)
         case _:
             return value
+
+
+def _order(file: str) -> Any:
+    """Read an order, or the message that holds one. Raises: Failure."""
+    try:
+        document = orjson.loads(sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes())
+    except (OSError, ValueError) as error:
+        raise Failure(f"--file {file}: {error}") from error
+    return document["order"] if isinstance(document, dict) and isinstance(document.get("order"), dict) else document
 
 
 def _track(word: str) -> dict[str, str]:

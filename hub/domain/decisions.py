@@ -45,6 +45,21 @@ class CancelRecord(Message):
     reason: Identifier
 
 
+class Superseded(Message):
+    """Another order stands in this one's stead: money that still comes here is meant for it."""
+
+    entry: Literal["superseded"]
+    child: Identifier
+
+
+class Originated(Message):
+    """Which order this one was made from, and how. It stands in the log of the new order; that of a reordered one stays untouched."""
+
+    entry: Literal["originated"]
+    how: Literal["edit", "reorder"]
+    order: Identifier
+
+
 class HoldSet(Message):
     """The order is held for this reason, until a release names this hold."""
 
@@ -211,17 +226,20 @@ class NoticeResent(Message):
 
 
 class AddressChanged(Message):
-    """The address is another one now; the log holds only which, and its version."""
+    """The address is another one now; the log holds only which, its version, and the names of what differs."""
 
     entry: Literal["address"]
     type: Literal["billing", "shipping"]
     version: Ordinal
+    fields: tuple[Identifier, ...] = ()
 
 
 Entry = (
     NewAttempt
     | ManualCapture
     | CancelRecord
+    | Superseded
+    | Originated
     | HoldSet
     | HoldReleased
     | LabelChosen

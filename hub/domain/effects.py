@@ -18,6 +18,7 @@ from hub.domain.decisions import (
     PaperIssued,
     ParcelMarked,
     ParcelShipped,
+    Superseded,
     TrackAdded,
     TrackRemoved,
 )
@@ -33,7 +34,7 @@ from hub.domain.events import (
 )
 from hub.domain.fold import record_key
 from hub.domain.judgement import CUSTOM, NO_TEXTS, AddressText, CommentText, Texts, TrackText
-from hub.domain.notices import notices_asked, notices_due
+from hub.domain.notices import Around, instructed, notices_asked, notices_due
 from hub.domain.parcels import parcel_key, same_number
 from hub.domain.view import View
 from schemas.facts import Fact, FiscalFact, OrderFact, PaymentFact, ShipmentFact
@@ -195,6 +196,9 @@ def _of_decision(after: View, decision: Decision, cause: Cause) -> Iterator[tupl
             case PaperIssued():
                 key = decision.command_id if index == 0 else f"{decision.command_id}:{index}"
                 yield "fiscal.issued", paper_body(after, entry, key, cause.body)
+            case Superseded():
+                # The engine adds the content, as to order.placed.
+                yield "order.edited", {"child": entry.child, "cause": cause.body}
             case Commented():
                 yield "order.commented", commented_body(after, entry, decision, cause.body)
             case _:
@@ -247,17 +251,15 @@ def _tracking(carrier: str | None, number: str) -> Claim:
 
 def _of_notices(after: View, cause: Cause, tracks: tuple[TrackText, ...], now_done: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     decision = cause.decision
+    comment = None if cause.texts.comment is None else cause.texts.comment.text
+    around = Around(decision, comment, tracks, () if isinstance(cause.content, Decision) else instructed(cause.content))
     if after.state != "holded" and not after.historical:
-        for notice in notices_due(after, decision, tracks):
-            if notice.is_done(now_done):
-                continue
+        for notice in notices_due(after, now_done, around):
             now_done.add(notice.done_key)
             if notice.wanted:
                 yield f"notification.requested.email.{notice.template}", {**notice.body, "cause": cause.body}
-    if decision is not None:
-        comment = None if cause.texts.comment is None else cause.texts.comment.text
-        for notice in notices_asked(after, decision, comment, tracks):
-            yield f"notification.requested.email.{notice.template}", {**notice.body, "cause": cause.body}
+    for notice in notices_asked(after, around):
+        yield f"notification.requested.email.{notice.template}", {**notice.body, "cause": cause.body}
 
 
 def _policies(after: View, now_done: set[str]) -> Iterator[PolicyCommand]:

@@ -93,7 +93,7 @@ class Situation(NamedTuple):
 
 def exceptions_of(ledger: Ledger, now: Situation) -> tuple[tuple[ExceptionView, ...], frozenset[str]]:
     """Compute the open exceptions, sorted by kind and key, and the kinds among the rest that a person has settled."""
-    found = [*_of_money(now), *_of_attempts(now.attempts, now.base_state)]
+    found = [*_of_money(now, ledger.child), *_of_attempts(now.attempts, now.base_state)]
     if now.fulfilment.parcels:
         found.extend(_of_parcels(now))
     if now.fiscal.papers:
@@ -122,7 +122,7 @@ def _opened(kind: str, key: str, detail: dict[str, Any]) -> ExceptionView:
 # -- money -------------------------------------------------------------------------------------------------------------------------
 
 
-def _of_money(now: Situation) -> Iterator[ExceptionView]:
+def _of_money(now: Situation, child: str | None) -> Iterator[ExceptionView]:
     sums, base_state, reopening = now.sums, now.base_state, now.closing.reopening
     due, captured, refunded = sums.due_cents, sums.captured_cents, sums.refunded_cents
     if refunded > captured:
@@ -134,7 +134,8 @@ def _of_money(now: Situation) -> Iterator[ExceptionView]:
     known = {"due_cents": due, "captured_cents": captured, "net_cents": net}
     if base_state == "canceled":
         if net > 0:
-            yield _opened("paid_after_cancel", ORDER, known)
+            # What stands in its stead is probably what the customer meant to pay.
+            yield _opened("paid_after_cancel", ORDER, known if child is None else {**known, "child": child})
         return
     if reopening is not None and net > 0:
         closed_at = from_micros(reopening.closed_micros).isoformat()

@@ -24,6 +24,7 @@ from hub.domain.decisions import (
     RefundDone,
     RefundFailed,
     RefundRequested,
+    Superseded,
     TrackAdded,
     TrackRemoved,
 )
@@ -110,6 +111,8 @@ def apply_decision(ledger: Ledger, decision: Decision) -> None:
                 )
             case CancelRecord():
                 _cancel(ledger, Cancellation(micros, decision.command_id, entry.reason, decision.kind))
+            case Superseded():
+                ledger.child = entry.child if ledger.child is None else min(ledger.child, entry.child)
             case HoldSet():
                 known = ledger.holds.get(key)
                 ledger.holds[key] = Hold(micros, entry.reason, 0 if known is None else known.released_micros)
@@ -131,7 +134,7 @@ def apply_decision(ledger: Ledger, decision: Decision) -> None:
             case Acknowledged():
                 ledger.acknowledged.add(acknowledgement(entry.kind, entry.key, entry.mark))
             case _:
-                pass  # A comment, a notice sent again, an address: of these the log row is all that is kept.
+                pass  # A comment, a notice sent again, an address, where an order came from: of these the log row is all that is kept.
 
 
 def acknowledgement(kind: str, key: str, mark: str) -> str:

@@ -106,6 +106,7 @@ _MARK: Final = Unless("shipped", "not_shipped", Unless("underway", NO_OP))
 _REFUND_UNPAID: Final = Unless("captured", _UNPAID, Unless("refundable", "nothing_to_refund"))
 _REFUND: Final = Unless("refundable", "nothing_to_refund")
 _REFUND_CANCELED: Final = Unless("captured", _CANCELED, Unless("refundable", "nothing_to_refund"))
+_EDIT: Final = Unless("nothing_captured", "edit_requires_refund")
 _RELEASE: Final = Unless("held_by_command", "dispute_open")
 
 GUARDS: Final[Mapping[str, Mapping[Column, Cell]]] = {
@@ -127,6 +128,8 @@ GUARDS: Final[Mapping[str, Mapping[Column, Cell]]] = {
         for mark in ("in_transit", "difficulty", "delivered")
     },
     "refund.create": _row(_REFUND_UNPAID, _REFUND_UNPAID, _REVIEW, _REFUND, _REFUND, _REFUND, _REFUND, _REFUND_CANCELED, _HELD),
+    "order.edit": _row(_EDIT, _EDIT, _REVIEW, "edit_requires_refund", "edit_requires_refund", _COMPLETE, _CLOSED, _CANCELED, _HELD),
+    "order.reorder": _row(OK, OK, _REVIEW, OK, OK, OK, OK, OK, _HELD),
     "order.set_address": _row(OK, OK, OK, OK, OK, OK, _CLOSED, _CANCELED, OK),
     "order.set_status": _all(OK),
     "order.comment": _all(OK),

@@ -15,8 +15,10 @@ from hub.domain.decisions import (
     HoldSet,
     LabelChosen,
     NoticeResent,
+    Originated,
     PaperIssued,
     ProductionStarted,
+    Superseded,
 )
 from hub.domain.exceptions import RESOLVE
 from hub.domain.guards import GUARDS, NO_OP, OK, Answer, guard
@@ -35,8 +37,8 @@ from hub.domain.judgement import (
     Texts,
     TrackText,
 )
-from hub.domain.labels import ASSIGNED_STATUSES, STATUS_LABELS
 from hub.domain.ledger import Ledger
+from hub.domain.succession import EDITED, child_number
 from hub.domain.view import View
 from schemas.commands import (
     AcceptReview,
@@ -46,9 +48,11 @@ from schemas.commands import (
     Command,
     CommandData,
     CommentOrder,
+    CreateCustomerLink,
     CreateRefund,
     CreateShipment,
     DenyReview,
+    EditOrder,
     ExpireOrder,
     HoldOrder,
     MarkDelivered,
@@ -58,6 +62,7 @@ from schemas.commands import (
     MarkShipment,
     ReleaseOrder,
     RemoveTrack,
+    ReorderOrder,
     ResendNotice,
     ResolveException,
     SetAddress,
@@ -84,6 +89,7 @@ _REFUSALS: Final[Mapping[str, str]] = {
     "order_held": "the order is held: release it first",
     "not_held": "the order is not held",
     "dispute_open": "the order is held by an open dispute, which ends with the dispute",
+    "edit_requires_refund": "a paid order is not edited: refund it, and reorder",
     "cancel_requires_refund": "a paid order is not canceled: refund it",
     "not_due_yet": "it is too early to give the payment up",
     "nothing_to_produce": "nothing is left to produce",
@@ -150,6 +156,8 @@ def judge(
             return _resend(view, data, by, known)
         case ExpireOrder():
             return _expire(view, by, shop)
+        case CreateCustomerLink():
+            return _customer_link(by, known)
     if command.name not in GUARDS:
         return Rejected("invalid_payload", f"{command.name} is not a command for one order of this hub version")
     answer = guard(command.name, view.standing)
@@ -203,6 +211,10 @@ def _carry_out(ledger: Ledger, view: View, command: str, data: CommandData, by: 
             return _set_address(view, data, by, known)
         case CommentOrder():
             return _comment(view, data, by, known)
+        case EditOrder():
+            return _edit(view, by, known)
+        case ReorderOrder():
+            return _reorder(view, data, by, known)
         case _:
             return Accepted(by.decide(()))
 
@@ -227,6 +239,26 @@ def _expire(view: View, by: By, shop: Shop) -> Judgement:
     return by.accept(CancelRecord(entry="cancel", reason="expired"), message="canceled for lack of payment")
 
 
+def _edit(view: View, by: By, known: Known) -> Judgement:
+    """End the order in favour of another, which the engine places in the same transaction."""
+    child = known.successor or child_number(view.number, None)
+    if known.customer_erased:
+        return Rejected("customer_erased", "the customer's data has been erased")
+    if known.successor_exists:
+        return Rejected("order_exists", f"there is an order {child} already, and it is not of this one")
+    canceled = CancelRecord(entry="cancel", reason=EDITED)
+    return by.accept(canceled, Superseded(entry="superseded", child=child), result={"child": child}, message=f"replaced by {child}")
+
+
+def _reorder(view: View, form: ReorderOrder, by: By, known: Known) -> Judgement:
+    """Let a further order begin; of this one nothing changes, its log included (invariant I23)."""
+    number = form.order.number
+    if known.successor_exists or number == view.number:
+        return Rejected("order_exists", f"there is an order {number} already")
+    entry = Originated(entry="originated", how="reorder", order=view.number)
+    return by.accept(entry, result={"order": number}, message=f"placed {number}")
+
+
 def _hold(view: View, form: HoldOrder, by: By) -> Judgement:
     if form.hold_reason in view.holds.values():
         return NoOp(f"the order is held already, reason {form.hold_reason}")
@@ -247,11 +279,11 @@ def _release(view: View, form: ReleaseOrder, by: By) -> Judgement:
 def _set_status(ledger: Ledger, view: View, form: SetStatus, by: By, shop: Shop) -> Judgement:
     """Choose the status that is shown. A linked one is reached by doing what it says."""
     status = form.status
-    if status not in STATUS_LABELS:
+    if status not in shop.statuses.labels:
         return Rejected("status_unknown", _REFUSALS["status_unknown"])
     if status in _BY_SHIPMENT:
         return Rejected("use_shipment", _REFUSALS["use_shipment"])
-    assigned = status in ASSIGNED_STATUSES[view.state]
+    assigned = status in shop.statuses.assigned[view.state]
     if status in _LINKED:
         name, model = _LINKED[status]
         answer = guard(name, view.standing)
@@ -290,14 +322,39 @@ def _comment(view: View, form: CommentOrder, by: By, known: Known) -> Judgement:
 
 
 def _set_address(view: View, form: SetAddress, by: By, known: Known) -> Judgement:
+    address = form.address.model_dump(mode="json", exclude_none=True)
+    old = known.address or {}
+    fields = tuple(sorted(name for name in {*address, *old} if address.get(name) != old.get(name)))
+    if not fields:
+        return NoOp(f"this is the {form.type} address already")
     version = known.address_version + 1
     message = f"{form.type} address changed"
-    issued = any(paper.sale and paper.state == "issued" for paper in view.fiscal_documents)
-    if form.type == "shipping" and (view.shipments or issued):
-        message += "; a label, shipment or tax paper bears the old one"
-    text = AddressText(form.type, version, form.address.model_dump(mode="json", exclude_none=True))
-    accepted = by.accept(AddressChanged(entry="address", type=form.type, version=version), result={"version": version}, message=message)
+    warnings = _bear_the_old_one(view) if form.type == "shipping" else []
+    if warnings:
+        message += f"; {', '.join(warnings)} bear{'s' if len(warnings) == 1 else ''} the old one"
+    text = AddressText(form.type, version, address)
+    entry = AddressChanged(entry="address", type=form.type, version=version, fields=fields)
+    accepted = by.accept(entry, result={"version": version, "changed": list(fields), "warnings": warnings}, message=message)
     return replace(accepted, texts=Texts(address=text))
+
+
+def _bear_the_old_one(view: View) -> list[str]:
+    """List what was made out to the address that is replaced (R54)."""
+    shipped = any(shipment.shipped_at is not None for shipment in view.shipments)
+    label = any(shipment.shipped_at is None for shipment in view.shipments)
+    issued = any(paper.sale and paper.state == "issued" for paper in view.fiscal_documents)
+    return [name for name, there in (("label", label), ("shipment", shipped), ("tax paper", issued)) if there]
+
+
+def _customer_link(by: By, known: Known) -> Judgement:
+    """Allow a look into the customer's account; the link itself is made, and forgotten, by the engine."""
+    if known.customer_erased:
+        return Rejected("customer_erased", "the customer's data has been erased")
+    if not known.customer_known:
+        return Rejected("customer_unknown", "the shop named no customer for this order")
+    if not known.links:
+        return Rejected("link_unavailable", "HUB_CUSTOMER_LINK_SECRET is not set")
+    return by.accept(message="link made")
 
 
 # -- papers and notices ------------------------------------------------------------------------------------------------------------
@@ -363,14 +420,14 @@ def _resolve(view: View, form: ResolveException, by: By, known: Known) -> Judgem
     return noted.accept(entry, result={"exception": form.exception}, message=f"{found.kind} resolved")
 
 
-def offered(view: View, done: frozenset[str], now: datetime, shop: Shop = SHOP) -> tuple[str, ...]:
+def offered(view: View, done: frozenset[str], now: datetime, shop: Shop = SHOP, *, links: bool = False) -> tuple[str, ...]:
     """List the commands that would be accepted now with a valid payload (invariant I20). What needs force is not offered.
 
-    To what the view allows it adds what hangs on the time, or on the invoice that was made.
+    To what the view allows it adds what hangs on the time, on the invoice that was made, on the customer's account (`links`).
     """
     actions = view.allowed_actions
     if view.expiry is not None and guard("order.expire", view.standing) == OK and view.expiry.due(shop.calendar) <= now:
         actions = (*actions, "order.expire")
     if INVOICE in done and "notify.resend" not in actions:
         actions = (*actions, "notify.resend")
-    return actions
+    return (*actions, "customer.impersonate_link") if links else actions

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from hub.domain.decisions import Commented, Decision, Entry
 from hub.domain.expiry import WEEKDAYS, BankCalendar
+from hub.domain.labels import BUILT_IN, Statuses
 from schemas.vocabulary import DocumentKind, RejectionCode
 
 CUSTOM: Final = "custom"
@@ -22,16 +23,26 @@ class Shop:
 
     carriers: frozenset[str] = frozenset({"melhor_envio", "frenet", "correios", "jadlog", "loggi"})
     calendar: BankCalendar = WEEKDAYS
+    statuses: Statuses = BUILT_IN
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the order's rows say and its ledger does not. `exception`: (kind, key) of the one that a command names by its row."""
+    """What the order's rows say and its ledger does not. `exception`: (kind, key) of the one that a command names by its row.
+
+    `successor`: the number of the order that an edit or a reorder would place; `successor_exists`: it is taken.
+    `address`: the one that would be replaced. `customer_known`: the shop has named the customer; `links`: it takes links to accounts.
+    """
 
     done: frozenset[str] = frozenset()
     exception: tuple[str, str] | None = None
     address_version: int = 1
+    address: Mapping[str, Any] | None = None
+    customer_known: bool = False
+    links: bool = False
     customer_erased: bool = False
+    successor: str | None = None
+    successor_exists: bool = False
 
 
 SHOP: Final = Shop()

@@ -1,6 +1,7 @@
 """Words for shop staff and customers: states, the default statuses of each, their Portuguese labels."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 DEFAULT_STATUS: Final[Mapping[str, str]] = {
@@ -44,9 +45,12 @@ _LINKED: Final[Mapping[str, tuple[str, ...]]] = {
 """The statuses that go with a fulfilment state in which something has been shipped, the farthest first."""
 
 
-def linked_status(state: str, fulfilment_state: str, fiscal_state: str, *, open_units: bool, produced: bool) -> str:
+def linked_status(
+    state: str, fulfilment_state: str, fiscal_state: str, *, open_units: bool, produced: bool, statuses: "Statuses | None" = None
+) -> str:
     """Return the status of the farthest dimension that is assigned to the state, else the state's default (order-lifecycle 3.2)."""
-    assigned = ASSIGNED_STATUSES[state]
+    known = statuses or BUILT_IN
+    assigned = known.assigned[state]
     if len(assigned) == 1:
         return assigned[0]
     for status in _LINKED.get(fulfilment_state, ()):
@@ -58,7 +62,7 @@ def linked_status(state: str, fulfilment_state: str, fiscal_state: str, *, open_
         return "nf_issued"
     if produced and "in_production" in assigned:
         return "in_production"
-    return DEFAULT_STATUS[state]
+    return known.default[state]
 
 
 STATUS_LABELS: Final[Mapping[str, str]] = {
@@ -80,6 +84,19 @@ STATUS_LABELS: Final[Mapping[str, str]] = {
     "canceled": "Cancelado",
     "holded": "Segurado",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Statuses:
+    """The statuses of a shop: their labels, those of each state in the order of the list, and each state's default."""
+
+    labels: Mapping[str, str]
+    assigned: Mapping[str, tuple[str, ...]]
+    default: Mapping[str, str]
+
+
+BUILT_IN: Final = Statuses(STATUS_LABELS, ASSIGNED_STATUSES, DEFAULT_STATUS)
+"""The statuses of a shop that has changed none."""
 
 STATE_LABELS: Final[Mapping[str, str]] = {
     "new": "Novo",

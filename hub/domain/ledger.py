@@ -221,6 +221,7 @@ class Ledger:
     placement: Placement | None = None
     rivals: dict[str, Rival] = field(default_factory=dict)
     cancellation: Cancellation | None = None
+    child: str | None = None
     payments: dict[str, PaymentRecord] = field(default_factory=dict)
     manual_attempts: dict[str, ManualAttempt] = field(default_factory=dict)
     manual_captures: dict[str, ManualMoney] = field(default_factory=dict)
@@ -252,6 +253,8 @@ def dump(ledger: Ledger) -> str:
         document["d"] = _tuples(ledger.rivals)
     if ledger.cancellation is not None:
         document["c"] = tuple(ledger.cancellation)
+    if ledger.child is not None:
+        document["e"] = ledger.child
     if ledger.manual_attempts:
         document["a"] = _tuples(ledger.manual_attempts)
     if ledger.manual_captures:
@@ -293,6 +296,8 @@ def load(text: str) -> Ledger:
                 ledger.rivals = {key: Rival(*rival) for key, rival in value.items()}
             case "c":
                 ledger.cancellation = Cancellation(*value)
+            case "e":
+                ledger.child = value
             case "a":
                 ledger.manual_attempts = {
                     key: ManualAttempt(micros, method, tuple(known)) for key, (micros, method, known) in value.items()

@@ -48,8 +48,15 @@ def create_refund(ledger: Ledger, view: View, form: CreateRefund, by: By) -> Jud
         "refund": refund,
         "amount_cents": amount,
         "parts": [part.model_dump(include={"payment", "amount_cents"}) for part in request.parts],
+        "lines": [{"sku": sku, "amount_cents": cents} for sku, cents in _known_amounts(view, form).items()],
+        "left_cents": available - amount,
     }
     return by.accept(request, RefundDone(entry="refund_done", refund=refund), result=result, message=_message(amount, attempts, request))
+
+
+def _known_amounts(view: View, form: CreateRefund) -> dict[str, int]:
+    amounts = line_amounts(view, form.lines or ())
+    return {} if isinstance(amounts, Rejected) else amounts
 
 
 def _message(amount: int, attempts: Sequence[AttemptView], request: RefundRequested) -> str:
@@ -86,31 +93,32 @@ def _split(amount: int, attempts: Sequence[AttemptView]) -> list[RefundPart]:
 
 def _worth(ledger: Ledger, view: View, form: CreateRefund) -> int | Rejected:
     """Add up what the form gives back. May be nothing, or less."""
-    lines = _of_lines(view, form.lines or ())
+    lines = line_amounts(view, form.lines or ())
     if isinstance(lines, Rejected):
         return lines
     shipping = form.shipping_cents or 0
     given = sum(refund.asked.shipping_cents for refund in ledger.refunds.values() if refund.asked is not None and refund.state != "failed")
     if shipping > view.shipping_cents - given:
         return Rejected("shipping_refund_exceeds", f"{shipping} cents are more than the {view.shipping_cents - given} left of the freight")
-    return lines + shipping + (form.extra_cents or 0) - (form.fee_cents or 0)
+    return sum(lines.values()) + shipping + (form.extra_cents or 0) - (form.fee_cents or 0)
 
 
-def _of_lines(view: View, lines: Sequence[RefundLine]) -> int | Rejected:
+def line_amounts(view: View, lines: Sequence[RefundLine]) -> dict[str, int] | Rejected:
+    """Say what the units of each item are worth, to the cent."""
     wanted: dict[str, int] = {}
     for asked in lines:
         wanted[asked.sku] = wanted.get(asked.sku, 0) + asked.quantity
-    amount = 0
+    amounts: dict[str, int] = {}
     for sku, quantity in wanted.items():
         missing = quantity
         for line in (one for one in view.lines if one.sku == sku):
             given = line.refunded + line.refund_pending
             taken = min(missing, line.quantity - given)
-            amount += _share(line, given + taken) - _share(line, given)
+            amounts[sku] = amounts.get(sku, 0) + _share(line, given + taken) - _share(line, given)
             missing -= taken
         if missing:
             return Rejected("qty_exceeds", f"{quantity} of {sku} are more than the {quantity - missing} that could be given back")
-    return amount
+    return amounts
 
 
 def _share(line: LineView, units: int) -> int:

@@ -23,7 +23,7 @@ from hub.domain.expiry import BankCalendar, Expiry, due_micros_of, expiry_of
 from hub.domain.fiscal import NOTHING, Fiscal, Paper, fiscal_of
 from hub.domain.fold import PRODUCTION
 from hub.domain.guards import Standing, allowed_actions, column_of
-from hub.domain.labels import ASSIGNED_STATUSES, STATUS_LABELS, linked_status
+from hub.domain.labels import BUILT_IN, Statuses, linked_status
 from hub.domain.ledger import ALL, Ledger, PaymentRecord, Placement, Rules, from_micros
 from hub.domain.money import spread
 from hub.domain.parcels import Units
@@ -233,6 +233,7 @@ class View(NamedTuple):
     notes_cents: int
     to_ship: Mapping[str, int]
     cancel: CancelView | None
+    child: str | None
     dispute_open: bool
     holds: Mapping[str, str]
     paid: bool
@@ -265,8 +266,8 @@ def expire_at(now: View, calendar: BankCalendar, at: datetime | None = None) -> 
     return None if now.expiry is None or now.state == "holded" else now.expiry.due(calendar, at)
 
 
-def view(ledger: Ledger) -> View:
-    """Compute the view of a ledger. Pure: equal ledgers, equal views."""
+def view(ledger: Ledger, statuses: Statuses = BUILT_IN) -> View:
+    """Compute the view of a ledger, as a shop with these statuses shows it. Pure: equal ledgers, equal views."""
     placement = ledger.placement
     attempts = attempts_of(ledger)
     captured = refunded = charged_back = refund_pending = 0
@@ -303,7 +304,7 @@ def view(ledger: Ledger) -> View:
     state = "holded" if held else base
     situation = Situation(attempts, sums, base, closing, fulfilment, fiscal, _held_since(ledger, reasons) if held else None)
     exceptions, settled = exceptions_of(ledger, situation)
-    status = _status(ledger, state, base, fulfilment, fiscal, produced=produced)
+    status = _status(ledger, state, base, fulfilment, fiscal, statuses, produced=produced)
     lines, adjustment = _lines(placement, fulfilment, given_back, canceled=base == "canceled")
     cancellation = ledger.cancellation
     unpaid = placement is not None and base in ("new", "pending_payment", "payment_review") and captured == 0
@@ -343,7 +344,7 @@ def view(ledger: Ledger) -> View:
         rules=rules,
         state=state,
         status=status,
-        label=STATUS_LABELS[status],
+        label=statuses.labels[status],
         base_state=base,
         payment_state=_payment_state(attempts, sums, placed=placement is not None),
         fulfilment_state=fulfilment.state,
@@ -380,6 +381,7 @@ def view(ledger: Ledger) -> View:
         notes_cents=fiscal.notes_cents,
         to_ship=to_ship,
         cancel=None if cancellation is None else CancelView(from_micros(cancellation.micros), cancellation.reason, cancellation.by),
+        child=ledger.child,
         dispute_open=dispute_open,
         holds=holds,
         paid=paid,
@@ -473,13 +475,14 @@ def _base_state(ledger: Ledger, placement: Placement | None, attempts: Sequence[
     return "complete" if done else "processing"
 
 
-def _status(ledger: Ledger, state: str, base: str, fulfilment: Fulfilment, fiscal: Fiscal, *, produced: bool) -> str:
+def _status(ledger: Ledger, state: str, base: str, fulfilment: Fulfilment, fiscal: Fiscal, statuses: Statuses, *, produced: bool) -> str:
     """Show what a person chose, as long as nothing has moved since; else what goes with the farthest dimension."""
     label = ledger.labels.get("held" if state == "holded" else "base")
     stands = (base, fulfilment.state, fiscal.state)
-    if label is not None and label[3:] == stands and label.status in ASSIGNED_STATUSES[state]:
+    if label is not None and label[3:] == stands and label.status in statuses.assigned[state]:
         return label.status
-    return linked_status(state, fulfilment.state, fiscal.state, open_units=fulfilment.unshipped > 0, produced=produced)
+    open_units = fulfilment.unshipped > 0
+    return linked_status(state, fulfilment.state, fiscal.state, open_units=open_units, produced=produced, statuses=statuses)
 
 
 def _held_since(ledger: Ledger, reasons: Collection[str]) -> int:

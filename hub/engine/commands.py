@@ -11,16 +11,20 @@ from sqlalchemy import Connection
 from hub.domain.effects import Cause
 from hub.domain.fold import apply_decision
 from hub.domain.judge import Accepted, Judgement, Known, NoOp, Rejected, judge, offered
-from hub.domain.view import view
-from hub.engine import reference_add, rows
+from hub.domain.judgement import By
+from hub.domain.view import View, view
+from hub.engine import audit, customer_link, reference_add, rows, status_catalog, succession
 from hub.engine.deliveries import COMMANDS_KEY, Outcome, Reply
 from hub.engine.order_document import order_document
-from hub.engine.order_state import OrderState, instant_text, message_id_of
+from hub.engine.order_state import OrderState, OutboxRow, instant_text, message_id_of
 from hub.engine.prepare import Prepared
-from hub.engine.roles import authenticated_user, may_command
+from hub.engine.roles import User, authenticated_user, may_command
 from schemas.commands import (
     AddReference,
     Command,
+    CreateCustomerLink,
+    CreateRefund,
+    EditOrder,
     ResendNotice,
     ResolveException,
     SetAddress,
@@ -51,13 +55,15 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
             return _rejected(work, prepared, command, state, "key_reused", "this idempotency key was used for another request")
         body = {**orjson.loads(answered[1]), "id": envelope.id}
         return Outcome("duplicate", f"{command.name} answered before", reply=_reply(prepared, body))
+    if command.name.startswith(status_catalog.FAMILY):
+        return _change_statuses(work, prepared, command, payload, user)
     if state is None:
         if isinstance(command.data, ResolveException):
             return _rejected(work, prepared, command, None, "exception_not_found", "no such exception is open")
         return _rejected(work, prepared, command, None, "order_not_found", f"no order {target}")
     if command.name == "order.get":
         work.flush()
-        body = _body(command, "accepted", state, prepared.at, result=_document(work, state, prepared.at))
+        body = _body(work, command, "accepted", state, prepared.at, result=_document(work, state, prepared.at))
         return Outcome("replied", command.name, (state.number,), _reply(prepared, body))
     if envelope.expected_version is not None and envelope.expected_version != state.version:
         message = f"expected version {envelope.expected_version}, the order is at {state.version}"
@@ -68,10 +74,17 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
             message = "nothing waits under this reference; name its scope to register it all the same"
             return _rejected(work, prepared, command, state, "invalid_payload", message)
         result = reference_add.add_reference(work, prepared, state, keys)
-        body = _body(command, "accepted", state, prepared.at, result=result)
+        form = command.data
+        audit.note(work, command, prepared.at, user, order=state.number, after={"reference": f"{form.kind}:{form.value}", **result})
+        body = _body(work, command, "accepted", state, prepared.at, result=result)
         _remember(work, prepared, command, payload, body)
         return Outcome("replied", f"{command.name} accepted", (state.number,), _reply(prepared, body))
     known = _known(work, state, command)
+    successor = succession.successor_of(work.connection, prepared, command)
+    if successor is not None:
+        known = succession.known(work, state, successor, known)
+    elif isinstance(command.data, EditOrder):
+        return _rejected(work, prepared, command, state, "invalid_payload", "the new order's number would be too long")
     if known.exception is not None and known.exception[0] == "reference_conflict":
         return _rejected(work, prepared, command, state, "invalid_payload", "reference_conflict is settled by reference.add")
     assert state.view is not None
@@ -82,19 +95,132 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
         now=prepared.at,
         command_id=envelope.id,
         actor=envelope.actor or user.name or "unknown",
-        shop=work.preparer.shop,
+        shop=replace(work.preparer.shop, statuses=work.statuses),
         known=known,
     )
     match verdict:
         case Rejected(code=code, message=message):
             return _rejected(work, prepared, command, state, code, message)
         case NoOp(message=message, result=result):
-            body = _body(command, "no_op", state, prepared.at, message=message, result=dict(result))
+            body = _body(work, command, "no_op", state, prepared.at, message=message, result=dict(result))
+        case Accepted() if isinstance(command.data, CreateRefund) and command.data.preview:
+            body = _body(work, command, "accepted", state, prepared.at, message=f"preview: {verdict.message}", result=dict(verdict.result))
+            return Outcome("replied", f"{command.name} preview", (state.number,), _reply(prepared, body))
         case Accepted():
-            _apply(work, prepared.at, command, state, verdict, user.name)
-            body = _body(command, "accepted", state, prepared.at, message=verdict.message, result=dict(verdict.result))
+            before = state.view
+            if successor is None:
+                _apply(work, prepared.at, command, state, verdict, user.name)
+            else:
+                _succeed(work, prepared, command, state, verdict, successor, user.name)
+            _note(work, prepared, command, state, before, successor, user)
+            result = dict(verdict.result)
+            if isinstance(command.data, CreateCustomerLink):
+                result |= customer_link.make(
+                    work.preparer.settings,
+                    customer_id=state.customer_id or "",
+                    order=state.number,
+                    actor=verdict.decision.actor or "",
+                    nonce=envelope.id,
+                    at=prepared.at,
+                )
+            body = _body(work, command, "accepted", state, prepared.at, message=verdict.message, result=result)
+            if isinstance(command.data, CreateCustomerLink):  # a secret is kept nowhere: who repeats gets a new one
+                return Outcome("replied", f"{command.name} accepted", (state.number,), _reply(prepared, body))
     _remember(work, prepared, command, payload, body)
     return Outcome("replied", f"{command.name} {body['outcome']}", (state.number,), _reply(prepared, body))
+
+
+def refused_or_answered(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outcome | None:
+    """Say what stands against carrying a command out that is about no order: the role, or that it was answered before."""
+    user = authenticated_user(prepared.delivery, work.preparer.settings)
+    refusal = may_command(user, command.name, command.envelope.actor, work.preparer.settings)
+    if refusal is not None:
+        return _rejected(work, prepared, command, None, "forbidden", refusal)
+    answered = rows.read_replies(work.connection, COMMANDS_KEY, [command.key]).get(command.key)
+    if answered is None:
+        return None
+    if answered[0] != payload_hash(command):
+        return _rejected(work, prepared, command, None, "key_reused", "this idempotency key was used for another request")
+    body = {**orjson.loads(answered[1]), "id": command.envelope.id}
+    return Outcome("duplicate", f"{command.name} answered before", reply=_reply(prepared, body))
+
+
+def answer_letters(work: "UnitOfWork", prepared: Prepared, command: Command, result: dict[str, Any]) -> Outcome:
+    """Answer dead.redrive or dead.discard by what became of the letters; a dry run leaves nothing behind."""
+    counts: dict[str, int] = result["counts"]
+    message = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    if counts and set(counts) == {"not_found"}:
+        return _rejected(work, prepared, command, None, "dead_letter_not_found", "no such dead letter")
+    outcome = "accepted" if set(counts) - {"not_open", "not_found", "not_here"} else "no_op"
+    body = _body(work, command, outcome, None, prepared.at, message=message or "no dead letter fits", result=result)
+    if not getattr(command.data, "dry_run", False):
+        user = authenticated_user(prepared.delivery, work.preparer.settings)
+        if outcome == "accepted":
+            audit.note(work, command, prepared.at, user, after={"ids": [one["id"] for one in result["letters"]], **counts})
+        _remember(work, prepared, command, payload_hash(command), body)
+    return Outcome("replied", f"{command.name} {outcome}", (), _reply(prepared, body))
+
+
+def _change_statuses(work: "UnitOfWork", prepared: Prepared, command: Command, payload: str, user: User) -> Outcome:
+    actor = command.envelope.actor or user.name or "unknown"
+    before = status_catalog.document_of(work.statuses, command)
+    verdict = status_catalog.carry_out(work, command, prepared.at, actor, user.name)
+    match verdict:
+        case Rejected(code=code, message=message):
+            return _rejected(work, prepared, command, None, code, message)
+        case NoOp(message=message):
+            body = _body(work, command, "no_op", None, prepared.at, message=message)
+        case done:
+            body = _body(work, command, "accepted", None, prepared.at, message=done["message"], result=done["result"])
+            audit.note(work, command, prepared.at, user, before={"status": before}, after=done["result"])
+    _remember(work, prepared, command, payload, body)
+    return Outcome("replied", f"{command.name} {body['outcome']}", (), _reply(prepared, body))
+
+
+def _succeed(
+    work: "UnitOfWork",
+    prepared: Prepared,
+    command: Command,
+    state: OrderState,
+    verdict: Accepted,
+    successor: succession.Successor,
+    user: str | None,
+) -> None:
+    """Place the new order, and let each log say what concerns it: an edited order ends, a reordered one is left as it was."""
+    if successor.parent is None:
+        _apply(work, prepared.at, command, succession.place(work, prepared, command, successor), verdict, user)
+        return
+    events = _apply(work, prepared.at, command, state, verdict, user)
+    for event in events:
+        if event.routing_key == "order.edited":
+            content = successor.order.model_dump(mode="json", exclude_none=True, exclude={"number", "placed_at"})
+            event.body["content"] = content
+    child = succession.place(work, prepared, command, successor)
+    by = By(command.name, command.envelope.id, prepared.at, verdict.decision.actor, command.envelope.reason)
+    _apply(work, prepared.at, command, child, succession.origin(command, by), user)
+    work.flush()
+    succession.link(work.connection, state.number, child.number)
+
+
+def _note(
+    work: "UnitOfWork",
+    prepared: Prepared,
+    command: Command,
+    state: OrderState,
+    before: View | None,
+    successor: succession.Successor | None,
+    user: User,
+) -> None:
+    """Write down who did it and what changed. A reorder changes the new order only, so the act is its own."""
+    order, position = state.number, state.version
+    if successor is not None and successor.parent is None:
+        placed = work.orders[successor.order.number]
+        audit.note(work, command, prepared.at, user, order=placed.number, position=placed.version, after={"reorder_of": state.number})
+        return
+    were, are = ({}, {}) if before is None or state.view is None else audit.difference(before, state.view)
+    if successor is not None:
+        are = {**are, "child": successor.order.number}
+    audit.note(work, command, prepared.at, user, order=order, position=position, before=were, after=are)
 
 
 def target_of(connection: Connection, command: Command) -> str | None:
@@ -114,10 +240,14 @@ def _known(work: "UnitOfWork", state: OrderState, command: Command) -> Known:
         case ResolveException(exception=exception):
             found = rows.exception_of(work.connection, exception)
             return replace(known, exception=None if found is None else found[1:])
-        case SetAddress() | ResendNotice():
+        case SetAddress() | ResendNotice() | CreateCustomerLink():
             work.flush()
             version, erased = rows.read_personal(work.connection, state.number)
-            return replace(known, address_version=version, customer_erased=erased)
+            known = replace(known, address_version=version, customer_erased=erased)
+            if isinstance(command.data, SetAddress):
+                return replace(known, address=rows.read_address(work.connection, state.number, command.data.type))
+            secret = work.preparer.settings.customer_link_secret
+            return replace(known, customer_known=state.customer_id is not None, links=secret is not None)
         case _:
             return known
 
@@ -147,7 +277,7 @@ def give_policy_command(work: "UnitOfWork", state: OrderState, command: Command,
         now=at,
         command_id=command.envelope.id,
         actor=actor,
-        shop=work.preparer.shop,
+        shop=replace(work.preparer.shop, statuses=work.statuses),
         known=_known(work, state, command),
     )
     if isinstance(verdict, Accepted):
@@ -161,14 +291,21 @@ def _document(work: "UnitOfWork", state: OrderState, at: datetime) -> dict[str, 
     return {**document, "allowed_actions": list(offered(state.view, state.done, at, work.preparer.shop))}
 
 
-def _apply(work: "UnitOfWork", at: datetime, command: Command, state: OrderState, verdict: Accepted, user: str | None) -> None:
+def _offered(work: "UnitOfWork", state: OrderState, at: datetime) -> list[str]:
+    if state.view is None:
+        return []
+    links = customer_link.available(work.preparer.settings, state.customer_id)
+    return list(offered(state.view, state.done, at, work.preparer.shop, links=links))
+
+
+def _apply(work: "UnitOfWork", at: datetime, command: Command, state: OrderState, verdict: Accepted, user: str | None) -> list[OutboxRow]:
     before, decision = state.view, verdict.decision
     apply_decision(state.ledger, decision)
     changed = state.refresh()
     position = state.advance(at)
-    events = []
+    events: list[OutboxRow] = []
     if changed or decision.entries:  # a comment or a notice sent again is in no ledger, and is published all the same
-        state.view = view(state.ledger)
+        state.view = view(state.ledger, work.statuses)
         cause = Cause(command.name, COMMANDS_KEY, command.envelope.id, at, decision.actor, decision, verdict.texts)
         events = work.publish(state, before, state.view, cause, at)
     document = decision.model_dump(mode="json", exclude_none=True)
@@ -178,7 +315,7 @@ def _apply(work: "UnitOfWork", at: datetime, command: Command, state: OrderState
         kind=command.name,
         source=COMMANDS_KEY,
         source_event_id=command.envelope.id,
-        entry_key=hashlib.sha256(f"{COMMANDS_KEY}:{command.key}".encode()).hexdigest()[:32],
+        entry_key=hashlib.sha256(f"{COMMANDS_KEY}:{_occasion(command, position)}".encode()).hexdigest()[:32],
         occurred_at=at,
         at=at,
         body=orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode(),
@@ -187,6 +324,12 @@ def _apply(work: "UnitOfWork", at: datetime, command: Command, state: OrderState
         authenticated_actor=user,
     )
     carry_out_policies(work, at)
+    return events
+
+
+def _occasion(command: Command, position: int) -> str:
+    """Tell one carrying out from another: a link is made anew each time it is asked for, and each time is in the log."""
+    return f"{command.key}:{position}" if isinstance(command.data, CreateCustomerLink) else command.key
 
 
 def _remember(work: "UnitOfWork", prepared: Prepared, command: Command, payload: str, body: dict[str, Any]) -> None:
@@ -205,7 +348,7 @@ def _remember(work: "UnitOfWork", prepared: Prepared, command: Command, payload:
 
 
 def _rejected(work: "UnitOfWork", prepared: Prepared, command: Command, state: OrderState | None, code: str, message: str) -> Outcome:
-    body = _body(command, "rejected", state, prepared.at, code=code, message=message)
+    body = _body(work, command, "rejected", state, prepared.at, code=code, message=message)
     event = {key: body[key] for key in ("id", "command", "order", "code", "message", "state", "allowed_actions")}
     event["actor"] = command.envelope.actor
     event["occurred_at"] = instant_text(prepared.at)
@@ -215,6 +358,7 @@ def _rejected(work: "UnitOfWork", prepared: Prepared, command: Command, state: O
 
 
 def _body(
+    work: "UnitOfWork",
     command: Command,
     outcome: str,
     state: OrderState | None,
@@ -235,7 +379,7 @@ def _body(
         "state": now.state if now is not None else None,
         "status": now.status if now is not None else None,
         "version": state.version if state is not None else None,
-        "allowed_actions": list(offered(now, state.done, at)) if now is not None and state is not None else [],
+        "allowed_actions": _offered(work, state, at) if state is not None else [],
         "result": result or {},
     }
 

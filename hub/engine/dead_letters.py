@@ -21,7 +21,10 @@ def dead_letter_row(prepared: Prepared, death: Death, at: datetime) -> dict[str,
     """Describe a delivery, or a part of it, that died in the engine."""
     delivery = prepared.delivery
     adapter = prepared.adapter.name if prepared.adapter is not None else None
-    return letter(delivery, kind=death.kind, cause=death.cause, body=death.body, adapter=adapter, trace=death.traceback, at=at)
+    row = letter(delivery, kind=death.kind, cause=death.cause, body=death.body, adapter=adapter, trace=death.traceback, at=at)
+    if death.headers:
+        row["headers"] = orjson.dumps(kept_headers({**delivery.raw.headers, **death.headers})).decode()
+    return row
 
 
 def letter(

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Final
 
 import structlog
@@ -49,7 +50,18 @@ class Engine:
         now = self.clock()
         prepared = [self.preparer.prepare(delivery, now) for delivery in batch]
         faults.reach("after_translate")
-        return self._settle(prepared)
+        if not any(one.command is not None and one.command.name.startswith("dead.") for one in prepared):
+            return self._settle(prepared)
+        # What settles dead letters runs them through this very engine, so it is known only once the engine is.
+        from hub.engine import letter_commands
+
+        outcomes: list[Outcome] = []
+        for settling, some in groupby(prepared, letter_commands.concerns):
+            if not settling:
+                outcomes += self._settle(list(some))
+                continue
+            outcomes += [letter_commands.carry_out(self, one, one.command) for one in some if one.command is not None]
+        return outcomes
 
     def _settle(self, batch: list[Prepared]) -> list[Outcome]:
         """Commit a batch, or the two halves of one that fails for the sake of one message."""

@@ -201,7 +201,7 @@ def _expire(engine: Engine, number: str, now: datetime) -> int:
             return 0
         connection.execute(text("DELETE FROM timers WHERE kind = 'order.expire' AND order_number = :number"), {"number": number})
         work = UnitOfWork(connection, engine.preparer)
-        state = work.orders[number] = OrderState.opened(found[number])
+        state = work.orders[number] = OrderState.opened(found[number], work.statuses)
         document = {"id": commands.policy_command_id(state, "order.expire"), "command": "order.expire", "order": number}
         commands.give_policy_command(work, state, parse_command(document), EXPIRE_POLICY, now)
         work.flush()
@@ -228,7 +228,7 @@ def refold_order(engine: Engine, number: str) -> bool:
         if number not in found:
             return False
         work = UnitOfWork(connection, engine.preparer)
-        state = work.orders[number] = OrderState.opened(found[number])
+        state = work.orders[number] = OrderState.opened(found[number], work.statuses)
         return work.refold(state, refold(connection, number), engine.clock())
 
 

@@ -8,8 +8,10 @@ import orjson
 from sqlalchemy import Connection, Table, select
 from sqlalchemy.engine import RowMapping
 
+from hub.domain.judge import offered
 from hub.domain.ledger import load
 from hub.domain.view import AttemptView, View, view
+from hub.engine import audit, status_catalog
 from hub.engine.timeline import describe_entry
 from hub.store.tables import (
     comments,
@@ -49,7 +51,7 @@ def order_document(connection: Connection, number: str) -> dict[str, Any] | None
     row = connection.execute(select(orders).where(orders.c.number == number)).mappings().first()
     if row is None:
         return None
-    now = view(load(row["ledger"]))
+    now = view(load(row["ledger"]), status_catalog.load(connection))
     document = _pick(
         row,
         (
@@ -62,7 +64,8 @@ def order_document(connection: Connection, number: str) -> dict[str, Any] | None
         "hold_reasons": list(now.hold_reasons),
         "remaining_cents": now.remaining_cents,
         "attention": list(now.attention),
-        "allowed_actions": list(now.allowed_actions),
+        # Of what hangs on the time there is no clock here; order.get adds it.
+        "allowed_actions": list(offered(now, frozenset(orjson.loads(row["done"])), row["placed_at"])),
         "items": _items(connection, number, now),
         "payments": _payments(connection, number, now),
         "invoices": [
@@ -179,18 +182,22 @@ def _shipments(connection: Connection, number: str) -> list[dict[str, Any]]:
 
 
 def _timeline(connection: Connection, number: str) -> list[dict[str, Any]]:
+    acts = audit.of_order(connection, number)
     lines: list[dict[str, Any]] = []
     for row in _rows(connection, order_log, number, "position"):
-        events = orjson.loads(row["events"])
+        events, body = orjson.loads(row["events"]), orjson.loads(row["body"])
+        act = acts.get(row["position"], {})
         lines.append(
             {
                 "at": _plain(row["occurred_at"]),
                 "kind": row["kind"],
-                "text": describe_entry(row["kind"], orjson.loads(row["body"])),
+                "text": describe_entry(row["kind"], body),
                 "source": row["source"],
                 "actor": row["actor"],
                 "event_id": row["source_event_id"],
                 "sequence": events[-1][0] if events else None,
+                "reason": body.get("reason"),
+                **act,
             }
         )
     return lines

@@ -11,6 +11,7 @@ from zlib import crc32
 import orjson
 
 from hub.domain.effects import Effects, EventDraft
+from hub.domain.labels import BUILT_IN, Statuses
 from hub.domain.ledger import FOLD_VERSION, Ledger, dump, load
 from hub.domain.view import View, view
 from hub.engine.rows import OrderRow
@@ -89,10 +90,10 @@ class OrderState:
         return cls(number, Ledger.empty(number), "", frozenset())
 
     @classmethod
-    def opened(cls, row: OrderRow) -> "OrderState":
+    def opened(cls, row: OrderRow, statuses: Statuses = BUILT_IN) -> "OrderState":
         """Open an order from its locked row."""
         ledger = load(row.ledger)
-        now = view(ledger)
+        now = view(ledger, statuses)
         return cls(
             row.number,
             ledger,

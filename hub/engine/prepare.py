@@ -57,6 +57,8 @@ class Death:
     cause: str
     body: bytes
     traceback: str | None = None
+    headers: Mapping[str, object] = field(default_factory=dict)
+    """What a part adds to the headers of its delivery: where it stood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ class Preparer:
             case Facts(facts=facts, failed=failed):
                 hint = _headers_hint(prepared.delivery.raw.headers)
                 prepared.facts = tuple(self.prepare_fact(fact, adapter.name, adapter, hint) for fact in facts)
-                prepared.deaths = tuple(Death("unreadable", part.cause, part.part) for part in failed)
+                prepared.deaths = tuple(Death("unreadable", part.cause, part.part, headers=part.headers) for part in failed)
             case Ignored(reason=reason):
                 prepared.ignored = reason
             case Fetch():

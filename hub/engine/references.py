@@ -23,10 +23,15 @@ class ReferenceKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Where a fact is looked for, sorted; `teaches` are those its order learns when it is applied."""
+    """Where a fact is looked for, sorted; `teaches` are those its order learns when it is applied.
+
+    `weak` keys find an order only if none of the others does. They are further readings of a nosso número whose check digit is
+    uncertain: title 12345 may be title 1234 with digit 5, and most often there is an order of that number too.
+    """
 
     keys: tuple[ReferenceKey, ...]
     teaches: frozenset[ReferenceKey]
+    weak: frozenset[ReferenceKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +98,15 @@ def lookup_of(fact: Fact, adapter: Adapter | None, scopes: Scopes, order_hint: s
     shared = frozenset(adapter.shared_kinds) if adapter is not None else frozenset()
     keys: set[ReferenceKey] = set()
     teaches: set[ReferenceKey] = set()
+    weak: set[ReferenceKey] = set()
+    read = False
     for reference in fact.references:
         own, *others = _keys_of(scope, reference.kind, reference.value)
+        if reference.kind == "nosso_numero":
+            if read:  # another reading of the one before it
+                weak.update((own, *others))
+                continue
+            read = True
         keys.add(own)
         keys.update(others)
         if reference.kind not in shared and reference.kind != "order_number":
@@ -103,4 +115,5 @@ def lookup_of(fact: Fact, adapter: Adapter | None, scopes: Scopes, order_hint: s
         keys.add(order_number_key(fact.number))
     if order_hint:
         keys.add(order_number_key(order_hint))
-    return Lookup(tuple(sorted(keys)), frozenset(teaches))
+    weak -= keys
+    return Lookup(tuple(sorted(keys | weak)), frozenset(teaches), frozenset(weak))

@@ -179,16 +179,6 @@ def entry_exists(connection: Connection, number: str, key: str) -> bool:
     return connection.execute(statement, {"number": number, "key": key}).first() is not None
 
 
-def read_emails(connection: Connection, numbers: Iterable[str]) -> dict[str, str | None]:
-    """Read the recipients of notices."""
-    wanted = sorted(numbers)
-    if not wanted:
-        return {}
-    source, parameters = bulk.keys(connection, number=wanted)
-    statement = text(f"SELECT p.order_number, p.email FROM {source} JOIN order_personal p ON p.order_number = k.number")
-    return {row[0]: row[1] for row in connection.execute(statement, parameters)}
-
-
 def read_replies(connection: Connection, source: str, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Read stored answers of commands: idempotency key -> (payload hash, reply)."""
     wanted = sorted(keys)
@@ -381,6 +371,13 @@ def read_personal(connection: Connection, number: str) -> tuple[int, bool]:
     statement = text("SELECT version, erased_at FROM order_personal WHERE order_number = :number")
     row = connection.execute(statement, {"number": number}).first()
     return (1, False) if row is None else (row[0], row[1] is not None)
+
+
+def read_address(connection: Connection, number: str, which: str) -> dict[str, Any] | None:
+    """Read an order's billing or shipping address."""
+    column = tables.order_personal.c[f"{which}_address"]
+    row = connection.execute(select(column).where(tables.order_personal.c.order_number == number)).first()
+    return None if row is None or row[0] is None else dict(orjson.loads(row[0]))
 
 
 def write_address(connection: Connection, number: str, change: AddressText, at: datetime) -> None:

@@ -68,6 +68,8 @@ _TEXTS: Final[Mapping[str, str]] = {
     "order.release": "Pedido liberado",
     "order.start_production": "Produção iniciada manualmente",
     "order.set_status": "Situação alterada",
+    "order.edit": "Pedido editado",
+    "order.reorder": "Recompra",
     "order.comment": "Comentário",
     "order.set_address": "Endereço alterado",
     "review.accept": "Análise aprovada",
@@ -82,7 +84,12 @@ _TEXTS: Final[Mapping[str, str]] = {
     "shipment.mark_delivered": "Marcado como entregue",
     "refund.create": "Reembolso",
     "notify.resend": "E-mail reenviado",
+    "customer.impersonate_link": "Acesso à conta do cliente",
     "exception.resolve": "Exceção resolvida",
+    "status.assign": "Status mudou com a lista da loja",
+    "status.create": "Status mudou com a lista da loja",
+    "status.unassign": "Status mudou com a lista da loja",
+    "status.set_default": "Status mudou com a lista da loja",
     "reference.settled": "Disputa de referência resolvida",
     "reference.conflict": "Referência disputada por mais de um pedido",
 }
@@ -103,6 +110,11 @@ def describe_entry(kind: str, body: Mapping[str, Any]) -> str:
     method = body.get("method")
     if kind.startswith("payment.") and isinstance(method, str):
         text += f" ({_METHODS.get(method, method)})"
+    for entry in body.get("entries") or ():
+        if entry.get("entry") == "superseded":
+            text += f": substituído por {entry['child']}"
+        elif entry.get("entry") == "originated":
+            text += f" de {entry['order']}" if entry["how"] == "reorder" else f": substitui {entry['order']}"
     reason = body.get("reason")
     if isinstance(reason, str) and reason:
         text += f" ({reason})"

@@ -19,9 +19,10 @@ from hub.domain.decisions import Acknowledged
 from hub.domain.effects import Cause, Effects, EventDraft, PolicyCommand, effects
 from hub.domain.fold import apply_fact
 from hub.domain.judgement import AddressText, TrackText
+from hub.domain.labels import Statuses
 from hub.domain.ledger import FOLD_VERSION, Ledger
 from hub.domain.view import View, expire_at, view
-from hub.engine import commands, reference_add, rows
+from hub.engine import commands, notices, reference_add, rows, status_catalog, succession
 from hub.engine.dead_letters import dead_letter_row, insert_dead_letters
 from hub.engine.deliveries import COMMANDS_KEY, Outcome, OutcomeKind
 from hub.engine.headers import kept_headers
@@ -30,9 +31,9 @@ from hub.engine.personal import personal_row
 from hub.engine.prepare import SUCCESS_KINDS, InboxKey, Prepared, PreparedFact, Preparer, mapped_fact
 from hub.engine.references import Lookup, ReferenceKey, own_key
 from hub.engine.rows import ParkedRow, ReferenceRow
-from hub.store import bulk, tables
+from hub.store import bulk, status_rows, tables
 from schemas.commands import AddReference
-from schemas.facts import parse_fact
+from schemas.facts import OrderFact, parse_fact
 
 _QUIET_AFTER: Final = timedelta(days=7)
 HUB_SOURCE: Final = "hub"
@@ -86,11 +87,16 @@ class UnitOfWork:
         self._waiting: Final[dict[str, _Waiting]] = {}
         self._waiting_under: Final[dict[ReferenceKey, list[str]]] = {}
         self.answers: Final[dict[str, tuple[str, str]]] = {}
+        # Read before any order is locked: who changes them waits for all who work by them, and must never hold them up in turn.
+        self.statuses: Statuses = status_catalog.load(connection)
 
     # -- the batch -------------------------------------------------------------------------------------------------------------
 
     def run(self, batch: Sequence[Prepared]) -> list[Outcome]:
         """Apply a batch in its order and write everything. The caller commits."""
+        if any(prepared.command is not None and prepared.command.name.startswith(status_catalog.FAMILY) for prepared in batch):
+            status_rows.lock(self.connection)
+            self.statuses = status_catalog.load(self.connection)
         fresh = self._enter_inbox(batch)
         faults.reach("after_inbox")
         live = [prepared for prepared, is_fresh in zip(batch, fresh, strict=True) if is_fresh]
@@ -142,6 +148,10 @@ class UnitOfWork:
                 if item.placed is not None:
                     for key in item.claims:
                         claimed.setdefault(key, set()).add(item.placed.number)
+            if prepared.command is not None and (new := succession.successor_of(self.connection, prepared, prepared.command)) is not None:
+                for key in succession.claims(self, new):
+                    wanted.add(key)
+                    claimed.setdefault(key, set()).add(new.order.number)
             if prepared.command is not None and isinstance(prepared.command.data, AddReference):
                 form = prepared.command.data
                 for key in reference_add.keys_of(self.connection, form):
@@ -175,7 +185,7 @@ class UnitOfWork:
         item = self.preparer.prepare_fact(parse_fact(orjson.loads(row.body)), row.source, adapter, None)
         # The row's own references too: `hub-order` of the delivery is among them, and the accounts listed may have changed since.
         keys = tuple(sorted({*item.lookup.keys, *row.references}))
-        item = replace(item, lookup=Lookup(keys, item.lookup.teaches), entry_key=row.entry_key)
+        item = replace(item, lookup=replace(item.lookup, keys=keys), entry_key=row.entry_key)
         headers = orjson.loads(row.headers) if row.headers else {}
         return _Waiting(item, row.key, row.parked_at, row.raw_sha256 or "", headers, row.id)
 
@@ -186,9 +196,11 @@ class UnitOfWork:
         for prepared in batch:
             if prepared.command is not None and (number := commands.target_of(self.connection, prepared.command)) is not None:
                 numbers.add(number)
+                if (new := succession.successor_of(self.connection, prepared, prepared.command)) is not None:
+                    numbers.add(new.order.number)
             numbers.update(item.placed.number for item in prepared.facts if item.placed is not None)
         for number, row_found in rows.lock_orders(self.connection, numbers).items():
-            self.orders[number] = OrderState.opened(row_found)
+            self.orders[number] = OrderState.opened(row_found, self.statuses)
 
     # -- one delivery ----------------------------------------------------------------------------------------------------------
 
@@ -239,7 +251,7 @@ class UnitOfWork:
 
     def _order_of(self, item: PreparedFact, at: datetime) -> OrderState | None:
         """Find the one order that a fact's references name. Several: reference_conflict on each, and none."""
-        hits = {row.order for key in item.lookup.keys if (row := self.references[key]).order is not None}
+        hits = self._hits(item.lookup)
         found = [self.orders[number] for number in sorted(hits & self.orders.keys())]
         if len(found) > 1:
             claimants = tuple(state.number for state in found)
@@ -247,6 +259,14 @@ class UnitOfWork:
                 self._conflict(state, ":".join(item.lookup.keys[0]), claimants, at)
             return None
         return found[0] if found else None
+
+    def _hits(self, lookup: Lookup) -> set[str]:
+        """Return the orders that the references name; a second reading counts when the others name none, not even two at once."""
+        strong = [self.references[key] for key in lookup.keys if key not in lookup.weak]
+        hits = {row.order for row in strong if row.order is not None}
+        if lookup.weak and not hits and not any(row.claims for row in strong):
+            hits = {row.order for key in lookup.weak if (row := self.references[key]).order is not None}
+        return hits
 
     def _place(self, item: PreparedFact, prepared: Prepared, raw_sha256: str) -> str:
         placed = item.placed
@@ -260,6 +280,32 @@ class UnitOfWork:
         for key in item.claims:
             self._claim(key, state, prepared.at)
         return placed.number
+
+    def load_claims(self, keys: Iterable[ReferenceKey], number: str) -> None:
+        """Read and lock references that an order is about to claim."""
+        wanted = set(keys)
+        self._load_references(wanted, {key: {number} for key in wanted})
+
+    def place_successor(
+        self, fact: OrderFact, at: datetime, *, kin: frozenset[str], parent: str | None, done: frozenset[str]
+    ) -> OrderState:
+        """Place an order on a command's word. A reference that its kin hold stays theirs: no claim, no conflict (rules.md)."""
+        item = self.preparer.prepare_fact(fact, HUB_SOURCE, None, None)
+        assert item.placed is not None
+        number = item.placed.number
+        state = self.orders[number] = OrderState.new(number)
+        state.done, state.customer_id = done, item.placed.customer.id
+        first = len(self.pending.outbox)
+        self._apply(state, item, at, "")
+        if parent is not None:
+            for event in self.pending.outbox[first:]:
+                if event.routing_key == fact.kind:
+                    event.body["parent"] = parent
+        for key in item.claims:
+            row = self.references[key]
+            if kin.isdisjoint({row.order, *row.claims}):
+                self._claim(key, state, at)
+        return state
 
     def _claim(self, key: ReferenceKey, state: OrderState, at: datetime) -> None:
         row = self.references[key]
@@ -306,7 +352,7 @@ class UnitOfWork:
             state = self.orders.get(number)
             if state is None:
                 found = rows.lock_orders(self.connection, [number])
-                state = self.orders[number] = OrderState.opened(found[number])
+                state = self.orders[number] = OrderState.opened(found[number], self.statuses)
             position = state.advance(at)
             resolved = {"kind": "reference_conflict", "key": key}
             event = state.number_event(EventDraft("exception.resolved.reference_conflict", _conflict_body(resolved, key), at), at)
@@ -332,7 +378,7 @@ class UnitOfWork:
         position = state.advance(at)
         events: list[OutboxRow] = []
         if changed:
-            state.view = view(state.ledger)
+            state.view = view(state.ledger, self.statuses)
             cause = Cause(fact.kind, item.source, fact.event_id, fact.occurred_at, None, fact)
             quiet = self._redriven and fact.occurred_at < at - _QUIET_AFTER
             events = self.publish(state, before, state.view, cause, at, quiet=quiet)
@@ -374,7 +420,7 @@ class UnitOfWork:
         """Apply one fact to an order that is known already, and write it; False when there is nothing new in it."""
         self._load_references(set(item.lookup.keys), {})
         found = rows.lock_orders(self.connection, [number])
-        state = self.orders[number] = OrderState.opened(found[number])
+        state = self.orders[number] = OrderState.opened(found[number], self.statuses)
         before = state.version
         self._apply(state, item, at, "")
         self.flush()
@@ -387,7 +433,7 @@ class UnitOfWork:
         changed = state.refresh()
         if not changed and state.fold_version == FOLD_VERSION:
             return False
-        state.view = view(ledger)
+        state.view = view(ledger, self.statuses)
         state.dirty, state.updated_at = True, at
         self._exception_rows(state, before, state.view, at, Cause("refold", HUB_SOURCE, state.number, at))
         self.flush()
@@ -523,7 +569,9 @@ class UnitOfWork:
             row = self.references[key]
             for number in {row.order, *row.claims} - {None, *self.orders}:
                 assert number is not None
-                self.orders.update({one: OrderState.opened(found) for one, found in rows.lock_orders(self.connection, [number]).items()})
+                self.orders.update(
+                    {one: OrderState.opened(found, self.statuses) for one, found in rows.lock_orders(self.connection, [number]).items()}
+                )
             self._claim(key, state, at)
         for claim in result.disclaims:
             key = own_key(claim.provider, claim.kind, claim.value)
@@ -718,12 +766,7 @@ class UnitOfWork:
         timers.append({"order_number": state.number, "kind": "order.expire", "due_at": settled})
 
     def _flush_outbox(self, outbox: Sequence[OutboxRow]) -> None:
-        emails = rows.read_emails(self.connection, {row.order for row in outbox if row.wants_recipient and row.order is not None})
-        for row in outbox:
-            if row.wants_recipient and row.order is not None:
-                row.body["recipient"] = emails.get(row.order)
-                if "tracks" in row.body.get("context", ()):
-                    _describe_tracks(self.connection, row.order, row.body["context"]["tracks"])
+        notices.complete(self.connection, outbox, {number: state.view for number, state in self.orders.items() if state.view is not None})
         bulk.insert(
             self.connection,
             tables.outbox,
@@ -774,14 +817,6 @@ class UnitOfWork:
         """Publish that a command was refused. It is no event of an order; each judgement is one of its own."""
         message_id = message_id_of(f"rejected:{body['id']}:{instant_text(at)}")
         self.pending.outbox.append(OutboxRow(None, message_id, "command.rejected", {**body, "recorded_at": instant_text(at)}, at))
-
-
-def _describe_tracks(connection: Connection, number: str, tracks: Sequence[dict[str, Any]]) -> None:
-    """Put titles and addresses beside the numbers of a notice: they are in no ledger."""
-    known = rows.read_track_texts(connection, number)
-    for track in tracks:
-        for name, value in known.get(track["number"], {}).items():
-            track.setdefault(name, value)
 
 
 def _flush_placements(connection: Connection, pending: _Pending) -> None:

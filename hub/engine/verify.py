@@ -8,8 +8,10 @@ from sqlalchemy import Connection, select, text
 
 from hub.domain.decisions import parse_decision
 from hub.domain.fold import apply_decision, apply_fact
+from hub.domain.labels import Statuses
 from hub.domain.ledger import FOLD_VERSION, Ledger, dump
 from hub.domain.view import view
+from hub.engine import status_catalog
 from hub.engine.deliveries import COMMANDS_KEY
 from hub.engine.order_state import event_id
 from hub.store.database import Database
@@ -76,22 +78,23 @@ def verify(database: Database, *, on_order: Callable[[int, int], None] = lambda 
             connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
         result.unpublished = int(connection.execute(text("SELECT count(*) FROM outbox")).scalar_one())
         result.parked = int(connection.execute(text("SELECT count(*) FROM parked_facts")).scalar_one())
+        statuses = status_catalog.load(connection)
         numbers = [row[0] for row in connection.execute(select(orders.c.number).order_by(orders.c.number))]
         for number in numbers:
             result.orders += 1
-            result.findings.extend(_check(connection, number, result))
+            result.findings.extend(_check(connection, number, statuses, result))
             on_order(result.orders, len(numbers))
         result.findings.extend(_stranded(connection))
     return result
 
 
-def _check(connection: Connection, number: str, result: Verification) -> Iterator[Finding]:
+def _check(connection: Connection, number: str, statuses: Statuses, result: Verification) -> Iterator[Finding]:
     row = connection.execute(select(orders).where(orders.c.number == number)).mappings().one()
     ledger = refold(connection, number)
     if dump(ledger) != row["ledger"]:
         kind = "refold" if row["fold_version"] != FOLD_VERSION else "ledger"
         yield Finding(number, kind, "the fold of the log gives another ledger")
-    now = view(ledger)
+    now = view(ledger, statuses)
     for name in _COMPARED:
         if row[name] != getattr(now, name):
             yield Finding(number, "state", f"{name} is {row[name]!r}, the fold gives {getattr(now, name)!r}")

@@ -16,7 +16,7 @@ from hub.replay.lines import Message
 from hub.replay.source import FETCHED
 
 # A batch of 256 bodies of 8 MiB would fill the memory; a batch may be smaller than its cap without anybody noticing.
-_BATCH_BYTES: Final = 32 * 1024 * 1024
+_BATCH_BYTES: Final = 4 * 1024 * 1024
 _PATIENCE_S: Final = 60
 
 

@@ -3,15 +3,17 @@
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, BinaryIO, Final, Self
 
+from adapters.contract import Cut, PayloadMalformed
 from hub.engine.deliveries import COMMANDS_KEY
 from hub.replay.lines import LineInvalid, Message, parse_line
+from hub.replay.pieces import Piece, pieces_of
 
 FETCHED: Final = "fetched"
 STDIN: Final = "-"
@@ -31,6 +33,7 @@ class Place:
     key: str | None = None
     line: int = 0
     offset: int = 0
+    piece: Piece | None = None
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.line else str(self.file)
@@ -44,6 +47,7 @@ class _Part:
     key: str | None
     lines: bool = False
     name: str = ""  # what the user calls it
+    pieces: tuple[Piece, ...] = ()
 
 
 def key_is_plausible(word: str) -> bool:
@@ -54,22 +58,34 @@ def key_is_plausible(word: str) -> bool:
 class ReplayInput:
     """The messages of a replay. `check` first; then `messages` as often as wanted."""
 
-    def __init__(self, parts: Sequence[_Part], answers: Sequence[Path]) -> None:
-        self._parts: Final = parts
+    def __init__(self, parts: Sequence[_Part], answers: Sequence[Path], cuts: Mapping[str, Cut]) -> None:
+        self._parts: Final = list(parts)
         self._answers: Final = answers
+        self._cuts: Final = cuts
 
     def check(self) -> int:
         """Read all containers; return the number of messages. Raises: InputInvalid."""
         count = 0
         for answer in self._answers:
             _check_answer(f"{FETCHED}/{answer.parent.name}/{answer.name}", str(answer))
-        for part in self._parts:
+        for index, part in enumerate(self._parts):
             if part.lines:
                 count += sum(1 for _ in self._lines(part))
             else:
-                with _opened(part):
-                    count += 1
+                self._parts[index] = self._cut(part)
+                count += len(self._parts[index].pieces) or 1
         return count
+
+    def _cut(self, part: _Part) -> _Part:
+        """Cut a bank file of many titles into the messages that `hub publish` would make of it."""
+        with _opened(part) as stream:
+            cut = self._cuts.get(".".join((part.key or "").split(".")[:2]))
+            if cut is None:
+                return part
+            try:
+                return replace(part, pieces=pieces_of(cut(stream)))
+            except PayloadMalformed:  # whole, it becomes the dead letter that says so
+                return part
 
     def answers(self) -> int:
         """Return how many answers for Fetch lie in files beside the messages."""
@@ -98,8 +114,9 @@ class ReplayInput:
                     yield index, message
                     index += 1
             else:
-                yield index, _Files.read_whole(part.file, part.key)
-                index += 1
+                for piece in part.pieces or (None,):
+                    yield index, _Files.read_whole(part.file, part.key, piece)
+                    index += 1
 
     def _shuffled(self, chance: random.Random) -> Iterator[tuple[int, Message]]:
         """Move facts between two commands."""
@@ -127,7 +144,8 @@ class ReplayInput:
                 for place, message in self._lines(part):
                     yield place, _stays(message.key)
             else:
-                yield Place(part.file, part.key), _stays(part.key or "")
+                for piece in part.pieces or (None,):
+                    yield Place(part.file, part.key, piece=piece), _stays(part.key or "")
 
     def _lines(self, part: _Part) -> Iterator[tuple[Place, Message]]:
         with _opened(part) as stream:
@@ -192,9 +210,11 @@ class _Files:
                 files._stream.close()
 
     @staticmethod
-    def read_whole(file: Path, key: str | None) -> Message:
-        """Read a file that is one message. Raises: InputInvalid."""
+    def read_whole(file: Path, key: str | None, piece: Piece | None = None) -> Message:
+        """Read a file that is one message, or a piece of one that is several. Raises: InputInvalid."""
         try:
+            if piece is not None:
+                return Message(key or "", piece.read(file), piece.headers)
             return Message(key or "", file.read_bytes())
         except OSError as error:
             raise InputInvalid(f"{file}: {error.strerror or error}") from error
@@ -202,7 +222,7 @@ class _Files:
     def read(self, place: Place) -> Message:
         """Read one message. Raises: InputInvalid."""
         if not place.line:
-            return self.read_whole(place.file, place.key)
+            return self.read_whole(place.file, place.key, place.piece)
         try:
             if self._stream is None or self._file != place.file:
                 if self._stream is not None:
@@ -215,8 +235,10 @@ class _Files:
 
 
 @contextmanager
-def open_input(paths: Iterable[str], key: str | None, stdin: Callable[[], BinaryIO]) -> Iterator[ReplayInput]:
-    """Find the messages of the given paths, in the order given. Raises: InputInvalid."""
+def open_input(
+    paths: Iterable[str], key: str | None, stdin: Callable[[], BinaryIO], cuts: Mapping[str, Cut] | None = None
+) -> Iterator[ReplayInput]:
+    """Find the messages of the given paths, in the order given; `cuts` says per adapter how large files are cut. Raises: InputInvalid."""
     parts: list[_Part] = []
     answers: list[Path] = []
     with tempfile.TemporaryDirectory(prefix="hub-replay-") as scratch:
@@ -230,7 +252,7 @@ def open_input(paths: Iterable[str], key: str | None, stdin: Callable[[], Binary
                 parts.append(_single(path, key))
             else:
                 raise InputInvalid(f"{word}: no such file or folder")
-        yield ReplayInput(parts, answers)
+        yield ReplayInput(parts, answers, cuts or {})
 
 
 def _spooled(stream: BinaryIO, scratch: Path, key: str | None) -> _Part:

@@ -461,3 +461,48 @@ statuses: Final = Table(
     Column("default_of", Text, nullable=False, server_default="[]", comment="JSON list of states it is the default of"),
     Column("built_in", Boolean, nullable=False, server_default=text("false")),
 )
+
+notices_sent: Final = Table(
+    "notices_sent",
+    metadata,
+    Column("key", Text, primary_key=True, comment="the notice's: one e-mail each"),
+    Column("order_number", Text, nullable=False),
+    Column("template", Text, nullable=False),
+    Column("message_id", Text, nullable=False, comment="derived from the key, so that a second copy is known as one"),
+    Column("status", Text, nullable=False, comment="started, deferred, sent, failed, bounced, skipped"),
+    Column("attempts", Integer, nullable=False),
+    Column(
+        "uncertain",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="tries that ended without an answer: so many copies more may exist",
+    ),
+    Column("detail", Text, comment="the mail server's words, addresses masked"),
+    Column("started_at", UtcInstant, nullable=False),
+    Column("held_until", UtcInstant, comment="status started: until then the try belongs to its process"),
+    Column("sent_at", UtcInstant),
+    Column("updated_at", UtcInstant, nullable=False),
+    Index("ix_notices_sent_order_number", "order_number"),
+    Index("ix_notices_sent_status", "status"),
+)
+
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("id", _BIGID, primary_key=True, autoincrement=True),
+    Column("recorded_at", UtcInstant, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("command_id", Text, nullable=False),
+    Column("order_number", Text),
+    Column("position", Integer, comment="the log row it has, where the reason stands"),
+    Column("actor", Text, nullable=False),
+    Column("authenticated_actor", Text),
+    Column("role", Text, nullable=False, comment="at the time"),
+    Column("reason", Text),
+    Column("before", Text, nullable=False, server_default="{}", comment="JSON: what changed, as it was"),
+    Column("after", Text, nullable=False, server_default="{}", comment="JSON: the same as it is now"),
+    Index("ix_audit_recorded_at", "recorded_at"),
+    Index("ix_audit_order_number", "order_number"),
+    Index("ix_audit_actor", "actor"),
+)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from schemas.base import Cents, Identifier, Instant, PaymentMethod
 from schemas.facts.base import FactBase
+from schemas.payment_instructions import PaymentInstructions
 from schemas.references import Reference
 
 __all__ = ["PAYMENT_KINDS", "PaymentFact", "PaymentKind", "PaymentMethod"]
@@ -48,3 +49,4 @@ class PaymentFact(FactBase):
     due_at: Instant | None = Field(default=None, description="last instant at which the payer may pay")
     credited_at: Instant | None = Field(default=None, description="when the bank credits the money")
     installments: int | None = Field(default=None, ge=1, le=99)
+    instructions: PaymentInstructions | None = Field(default=None, description="how to pay, while the payment is awaited")

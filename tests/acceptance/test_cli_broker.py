@@ -1,6 +1,7 @@
 """The command line against a real broker: topology, publish, commands with their answers."""
 
 import asyncio
+import hashlib
 import json
 import os
 import sys
@@ -17,7 +18,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from adapters.contract import RawDelivery
 from hub.engine.deliveries import Delivery
 from hub.engine.engine import Engine
-from tests import traffic, world
+from tests import bank_files, traffic, world
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -117,6 +118,31 @@ async def test_published_files_are_in_the_queue_as_an_edge_would_put_them(amqp_u
         assert message.content_type == "application/json"
         assert message.delivery_mode == aio_pika.DeliveryMode.PERSISTENT
         assert "hub-received-at" in message.headers
+
+
+async def test_a_large_bank_file_is_checked_and_published_in_parts_that_pay_orders(amqp_url: str, sqlite_url: str, tmp_path: Path) -> None:
+    assert (await hub("topology", "apply", amqp_url=amqp_url)).status == 0
+    lines = list(bank_files.large_240(2500))
+    lines[3001] = lines[3001].replace(b"000000000014990000000000014990", b"00000000001X990000000000014990")
+    file, broken = tmp_path / "retorno.ret", tmp_path / "cut_off.ret"
+    file.write_bytes(b"".join(lines))
+    broken.write_bytes(b"".join(lines[:2000] + lines[-2:]))
+    refused = await hub("publish", "payments.cnab", str(file), str(broken), amqp_url=amqp_url)
+    assert refused.status == 2
+    assert "cut_off.ret: line 2001: columns 18-23 (number of records of the lot): says 5002" in refused.err
+    assert await queued(amqp_url, "hub.in.payments.cnab") == []
+    done = await hub("publish", "payments.cnab", str(file), amqp_url=amqp_url)
+    assert done.status == 0, done.err
+    assert "2500 titles, 3 messages" in done.out
+    assert "237/240:06" in done.out and "3 published to payments.cnab" in done.out
+    found = sorted(await queued(amqp_url, "hub.in.payments.cnab"), key=lambda message: str(message.headers["hub-file-part"]))
+    assert [message.headers["hub-file-part"] for message in found] == ["1/3", "2/3", "3/3"]
+    assert {message.headers["hub-file-sha256"] for message in found} == {hashlib.sha256(b"".join(lines)).hexdigest()}
+    engine = world.open_engine(sqlite_url)
+    deliveries = [Delivery("payments.cnab", RawDelivery(message.body, dict(message.headers), world.NOW)) for message in found]
+    assert [outcome.kind for outcome in engine.process(deliveries)] == ["parked", "dead_letter", "parked"]
+    assert world.query(engine, "SELECT cause FROM dead_letters") == [("line 3002: columns 78-92 (amount paid): must be 15 digits",)]
+    assert world.query(engine, "SELECT count(*) FROM parked_facts") == [(2499,)]
 
 
 async def test_a_key_without_a_queue_ends_where_dead_letters_are_made_of_it(amqp_url: str, tmp_path: Path) -> None:

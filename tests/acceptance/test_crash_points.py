@@ -15,7 +15,7 @@ from tests.world import feed, ledgers, open_engine, open_exceptions
 
 _ARCHIVER = [point for point in faults.POINTS if point.startswith("archiver_")]
 _COMMANDS = ["before_reply"]
-_POINTS = [point for point in faults.POINTS if point not in _ARCHIVER and point not in _COMMANDS]
+_POINTS = [point for point in faults.POINTS if point not in _ARCHIVER and point not in _COMMANDS and not point.startswith("notify_")]
 
 
 def _traffic() -> list[Message]:

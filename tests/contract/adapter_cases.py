@@ -4,6 +4,7 @@ A new adapter adds one entry to CASES; test_adapters.py refuses to pass without 
 """
 
 import base64
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -44,10 +45,14 @@ class OpenWord:
 
 @dataclass(frozen=True, slots=True)
 class AdapterCase:
-    """What is particular to one adapter. Without signings its verify must be `unsigned`."""
+    """What is particular to one adapter. Without signings its verify must be `unsigned`.
+
+    `lines`: the body is lines that each stand for themselves, so that a part cut off behind any of them is a body too.
+    """
 
     signings: tuple[Signing, ...] = ()
     open_words: tuple[OpenWord, ...] = ()
+    lines: bool = False
 
 
 # --- Pagar.me -----------------------------------------------------------------------------------------------------------------
@@ -89,6 +94,45 @@ PAGARME_SECRETS: Final = Secrets(jwks={f"key-{number}": _jwk(_KEYS[number]) for 
 
 def _pix_query(body: bytes, which: int) -> dict[str, object]:
     return {"hub-http-headers": {"content-type": "application/json"}, "hub-http-query": {"hmac": f"segredo-{which}", "ignorar": "/pix"}}
+
+
+# --- Mercado Pago -------------------------------------------------------------------------------------------------------------
+
+
+def mercadopago_headers(secret: str, resource_id: str | None, request_id: str | None, timestamp: str) -> dict[str, object]:
+    """Return the headers and the query string of a signed webhook."""
+    pairs = {"id": resource_id, "request-id": request_id, "ts": timestamp}
+    manifest = "".join(f"{name}:{value};" for name, value in pairs.items() if value is not None)
+    headers = {"X-Signature": f"ts={timestamp},v1={hmac_sha256(secret, manifest.encode())}"}
+    if request_id is not None:
+        headers["X-Request-Id"] = request_id
+    return {"hub-http-headers": headers, "hub-http-query": {} if resource_id is None else {"data.id": resource_id, "type": "payment"}}
+
+
+def _mercadopago_signed(body: bytes, which: int) -> dict[str, object]:
+    return mercadopago_headers(f"segredo-{which}", "900000001", "11111111-2222-4333-8444-555555555555", "1767225600")
+
+
+# --- PagBank, Cielo, Asaas ----------------------------------------------------------------------------------------------------
+
+
+def _pagbank_hyphen(body: bytes, which: int) -> dict[str, object]:
+    return {"hub-http-headers": {"x-authenticity-token": hashlib.sha256(f"segredo-{which}-".encode() + body).hexdigest()}}
+
+
+def _pagbank_bare(body: bytes, which: int) -> dict[str, object]:
+    return {"hub-http-headers": {"X-Authenticity-Token": hashlib.sha256(f"segredo-{which}".encode() + body).hexdigest()}}
+
+
+def _cielo_header(body: bytes, which: int) -> dict[str, object]:
+    return {"hub-http-headers": {"X-Hub-Chave": f"segredo-{which}"}}
+
+
+def _asaas_token(body: bytes, which: int) -> dict[str, object]:
+    return {"hub-http-headers": {"asaas-access-token": f"segredo-{which}"}}
+
+
+TOKENS: Final = Secrets(webhook=("segredo-0", "segredo-1"))
 
 
 # --- Melhor Envio -------------------------------------------------------------------------------------------------------------
@@ -138,6 +182,35 @@ CASES: Final[Mapping[str, AdapterCase]] = {
             OpenWord("order_paid", ("data", "charges", 0, "status")),
         ),
     ),
+    # Its words are no JSON values: an unknown one has a golden case, bradesco_240_written_off.
+    "payments.cnab": AdapterCase(lines=True),
+    "payments.mercadopago": AdapterCase(
+        signings=(Signing("x-signature", _mercadopago_signed, Secrets(webhook=("segredo-0", "segredo-1")), covers_body=False),),
+        open_words=(
+            OpenWord("approved_accredited", ("status",)),
+            OpenWord("approved_partially_refunded", ("refunds", 0, "status")),
+            OpenWord("order_published_as_it_is", ("transactions", "payments", 0, "status")),
+            OpenWord("webhook_payment", ("type",)),
+        ),
+    ),
+    "payments.pagbank": AdapterCase(
+        signings=(Signing("hyphen", _pagbank_hyphen, TOKENS), Signing("without hyphen", _pagbank_bare, TOKENS)),
+        open_words=(OpenWord("order_paid_card", ("charges", 0, "status")), OpenWord("charge_alone", ("status",))),
+    ),
+    "payments.cielo": AdapterCase(
+        signings=(
+            Signing(
+                "static header", _cielo_header, Secrets(webhook=("X-Hub-Chave:segredo-0", "X-Hub-Chave: segredo-1")), covers_body=False
+            ),
+        ),
+        open_words=(OpenWord("sale_published_as_it_is", ("Payment", "Status")),),
+    ),
+    "payments.asaas": AdapterCase(
+        signings=(Signing("token", _asaas_token, TOKENS, covers_body=False),),
+        open_words=(OpenWord("confirmed", ("event",)), OpenWord("updated", ("payment", "status"))),
+    ),
+    # Its words are our own and closed: one that we do not know is unreadable.
+    "payments.generic": AdapterCase(),
     "carriers.melhor_envio": AdapterCase(
         signings=(
             Signing("hexadecimal", _melhor_envio_hex, MELHOR_ENVIO_SECRETS),

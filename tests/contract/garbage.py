@@ -1,4 +1,4 @@
-"""Golden bodies with garbage in them, whether they are JSON or XML."""
+"""Golden bodies with garbage in them, whether they are JSON, XML or lines of fixed width."""
 
 import json
 from collections.abc import Sequence
@@ -108,11 +108,42 @@ class XmlDocument:
         return text.encode("utf-8", "surrogatepass")
 
 
+class LinesDocument:
+    """A body of fixed-width lines. A place is ten columns of a line."""
+
+    def __init__(self, lines: list[bytes]) -> None:
+        self._lines = lines
+
+    def places(self) -> Sequence[tuple[int, int]]:
+        """Return every tenth column of every line."""
+        return [(number, start) for number, line in enumerate(self._lines) for start in range(0, len(line), 10)]
+
+    def spoiled(self, place: tuple[int, int], junk: object) -> "LinesDocument":
+        """Return it with other bytes in the columns, of the same length but for text, a line gone (None), or there twice (a list)."""
+        number, start = place
+        line = self._lines[number]
+        text = (junk if isinstance(junk, str) else json.dumps(junk)).encode("utf-8", "surrogatepass")
+        if junk is None:
+            made = []
+        elif isinstance(junk, list):
+            made = [line, line]
+        else:
+            filling = text if isinstance(junk, str) else text[:10].ljust(10)
+            made = [line[:start] + filling + line[start + 10 :]]
+        return LinesDocument([*self._lines[:number], *made, *self._lines[number + 1 :]])
+
+    def body(self) -> bytes:
+        """Return the bytes."""
+        return b"\r\n".join(self._lines)
+
+
 def document_of(case: Case) -> Document | None:
     """Return the body of a golden case for spoiling; None = it cannot be read as it is."""
     try:
         if case.is_json:
             return JsonDocument(json.loads(case.payload))
+        if case.is_lines:
+            return LinesDocument(case.payload.splitlines())
         return XmlDocument(etree.fromstring(case.payload, etree.XMLParser(resolve_entities=False)))
     except (ValueError, etree.XMLSyntaxError):
         return None

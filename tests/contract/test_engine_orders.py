@@ -76,7 +76,10 @@ def test_comments_and_addresses_are_kept_beside_the_log(engine: Engine) -> None:
     feed(engine, [placed("100")])
     assert send(engine, "order.comment", text="cliente ligou: José", notify=True, visible=True).outcome == "accepted"
     address = {"street": "Rua Nova", "number": "7", "city": "Campinas", "state": "SP", "postal_code": "13010000", "country": "BR"}
-    assert send(engine, "order.set_address", type="shipping", address=address).result == {"version": 2}
+    assert send(engine, "order.set_address", type="shipping", address=address).result == {
+        "version": 2, "changed": ["number", "street"], "warnings": [],
+    }  # fmt: skip
+    assert send(engine, "order.set_address", type="shipping", address=address).outcome == "no_op"
     page = show(engine)
     assert [(one.text, one.status, one.actor, one.notified, one.visible) for one in page.comments] == [
         ("cliente ligou: José", "pending", "ana", True, True)

@@ -297,6 +297,10 @@ def forms(draw: st.DrawFn, command: str, now: View) -> dict[str, Any]:
         case "order.comment":
             form["text"] = draw(st.sampled_from(["", "oi"]))
             form["notify"] = draw(st.booleans())
+        case "order.edit" | "order.reorder":
+            form |= valid_form(command, now)
+            if command == "order.edit":
+                form["notify"] = draw(st.sampled_from([None, True, False]))
         case "order.set_address":
             form |= {"type": "shipping", "address": {"city": "Campinas"}}
         case "fiscal.mark_issued":
@@ -429,6 +433,11 @@ class OrderMachine(RuleBasedStateMachine):
                 assert before.net_cents > 0 or before.total_cents == 0
             case "shipment.create":
                 assert "shipped_unpaid" in kinds(after) or before.paid
+            case "order.edit":  # I22
+                assert (after.base_state, after.child) == ("canceled", verdict.result["child"])
+                assert before.captured_cents == 0
+            case "order.reorder":  # I23
+                assert after == before
             case "order.start_production":  # I9
                 assert before.paid
             case "order.release":
@@ -534,7 +543,7 @@ class OrderMachine(RuleBasedStateMachine):
         if self.order.now is None:
             return
         for event in self.order.events:
-            if event.routing_key != "order.placed":  # its content names people, so the engine adds it
+            if event.routing_key not in ("order.placed", "order.edited"):  # their content names people, so the engine adds it
                 event_model(event.routing_key).model_validate(numbered(event))
         text = dump(self.order.ledger)
         shuffled = [*self.log, *self.log]

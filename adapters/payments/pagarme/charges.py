@@ -20,6 +20,7 @@ from adapters.payments.pagarme.figures import (
 from adapters.payments.pagarme.wire import CARD_METHODS, Charge, OrderNames
 from schemas.base import PaymentMethod
 from schemas.facts import PaymentFact, PaymentKind
+from schemas.payment_instructions import PaymentInstructions
 from schemas.references import Reference
 
 PROVIDER: Final = "pagarme"
@@ -224,8 +225,21 @@ def _fact(
         amount_cents=amount_cents,
         due_at=charge.pay_until if kind in _WAITING else None,
         installments=charge.last_transaction.installments if kind in _ON_CARD else None,
+        instructions=_instructions(charge) if kind == "payment.pending" else None,
         **more,
     )
+
+
+def _instructions(charge: Charge) -> PaymentInstructions | None:
+    """Say how to pay, as far as the gateway tells it."""
+    transaction = charge.last_transaction
+    known = PaymentInstructions(
+        pix_code=transaction.qr_code if charge.payment_method == "pix" else None,
+        pix_image_url=transaction.qr_code_url if charge.payment_method == "pix" else None,
+        boleto_line=transaction.line,
+        boleto_url=transaction.pdf,
+    )
+    return known if known.model_dump(exclude_none=True) else None
 
 
 _WAITING: Final = frozenset({"payment.pending", "payment.authorized", "payment.in_review", "payment.unknown"})

@@ -82,6 +82,10 @@ class Transaction(Lenient):
     end_to_end_id: NativeId = None
     expires_at: Annotated[Moment | None, PlainValidator(optional(_moment)), WrapValidator(or_none)] = None
     credit_at: OptionalDay = None
+    qr_code: NativeText = None  # Pix: copia e cola; https://docs.pagar.me/reference/pix-2
+    qr_code_url: NativeText = None
+    line: NativeText = None  # boleto: linha digitável; https://docs.pagar.me/reference/boleto-2
+    pdf: NativeText = None
     acquirer_return_code: NativeText = None
     acquirer_message: NativeText = None
     gateway_response: Annotated[GatewayResponse | None, WrapValidator(or_none)] = None

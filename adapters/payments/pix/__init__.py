@@ -3,7 +3,8 @@
 Source: https://bacen.github.io/pix-api/ (objects Pix, Devolucao, CobBase) and
 https://dev.efipay.com.br/docs/api-pix/webhooks/, read 2026-11-20. Amounts: decimal text in reais. Times: RFC 3339, UTC.
 The callback body is not signed: the bank's client certificate (mTLS) is checked at the edge. Efí without mTLS puts a secret
-in the URL instead (`?hmac=...`), which is checked here.
+in the URL instead (`?hmac=...`), which is checked here. Efí tells of payments that the shop sends by the same webhook (`tipo` SOLICITACAO,
+`gnExtras.idEnvio`): they are passed over.
 
 Identity: one endToEndId is one money movement, so it is both payment key and event id of the capture; the bank sends the same
 Pix again each time its `devolucoes` grow, and the capture is then the same fact. One devolução is `<endToEndId>:<id>`, where

@@ -88,7 +88,11 @@ def translate(delivery: RawDelivery) -> Translation:
 def _translate_list(items: list[Any], received_at: datetime) -> Facts | Ignored:
     facts: dict[PaymentFact, None] = {}  # in order, and the same Pix twice in one callback only once
     failed: list[FailedPart] = []
+    sent = 0
     for index, item in enumerate(items):
+        if _was_sent(item):
+            sent += 1
+            continue
         place = f"pix[{index}]"
         try:
             pix = _read_pix(item, place)
@@ -100,7 +104,17 @@ def _translate_list(items: list[Any], received_at: datetime) -> Facts | Ignored:
         facts.update(dict.fromkeys(_refund_facts(pix, refunds, received_at)))
     if failed and not facts:
         raise none_legible(failed)
-    return Facts(tuple(facts), tuple(failed)) if facts else Ignored("no Pix in the callback")
+    if facts:
+        return Facts(tuple(facts), tuple(failed))
+    return Ignored("the shop's own payments to others: no money of an order" if sent else "no Pix in the callback")
+
+
+def _was_sent(item: object) -> bool:
+    """Say whether this is a Pix that the shop sent. Efí tells of it by the same webhook, in nearly the same shape."""
+    if not isinstance(item, dict):
+        return False
+    extras = item.get("gnExtras")
+    return item.get("tipo") == "SOLICITACAO" or (isinstance(extras, dict) and bool(extras.get("idEnvio")))
 
 
 def _read_pix(item: object, place: str) -> Pix:

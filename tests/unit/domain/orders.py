@@ -131,6 +131,14 @@ def parcel(kind: str, minutes: float = 100, *, key: str | None = "tracking=AA1",
     )
 
 
+NEW_ORDER = {
+    "items": [{"sku": "CAM-02", "name": "Camiseta azul", "quantity": 1, "unit_price_cents": 5990}],
+    "shipping": {"amount_cents": 1990},
+    "total_cents": 7980,
+    "payments": [pix()],
+}
+"""What an edit or a reorder places."""
+
 NF = "35261011222333000181550010000012341876543210"
 """A chave de acesso."""
 
@@ -313,6 +321,10 @@ def valid_form(command: str, now: View, done: frozenset[str] = frozenset()) -> d
             return {"status": next(status for status in ASSIGNED_STATUSES[now.state] if status not in linked)}
         case "order.set_address":
             return {"type": "billing", "address": {"city": "Campinas"}}
+        case "order.edit":
+            return {"order": NEW_ORDER}
+        case "order.reorder":
+            return {"order": {**NEW_ORDER, "number": "200000001", "placed_at": START.isoformat()}}
         case "order.comment":
             return {"text": "Ligou perguntando"}
         case "fiscal.mark_issued":

@@ -125,6 +125,7 @@ BETWEEN: Final[list[tuple[str, str, Callable[[], Story], dict[str, Any], str]]] 
     ("order.approve", "CP", lambda: story(placed(pix(), items=VIRTUAL), pix_paid()), {}, "already_paid"),
     ("order.approve", "CA", lambda: story(*PAID, canceled()), {}, "order_canceled"),
     ("order.approve", "H", lambda: story(*PAID, payment("chargeback_opened", 30)), {}, "order_held"),
+    ("order.edit", "PP", lambda: story(*PARTLY), {}, "edit_requires_refund"),
     ("order.expire", "PP", lambda: story(*PARTLY), {}, "cancel_requires_refund"),
     ("order.expire (timer)", "PP", lambda: story(*PARTLY), {}, "="),
     ("order.expire", "PG", lambda: story(placed(total_cents=0)), {}, "="),

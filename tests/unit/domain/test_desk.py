@@ -101,7 +101,7 @@ def test_a_blank_comment_is_none() -> None:
 def test_the_decision_on_an_address_holds_only_which_and_its_version() -> None:
     order = story(placed(pix()))
     verdict = ask(order, "order.set_address", type="shipping", address={"street": "Rua B", "city": "Campinas"})
-    assert verdict.result == {"version": 2}
+    assert verdict.result == {"version": 2, "changed": ["city", "street"], "warnings": []}
     assert "Rua B" not in verdict.decision.model_dump_json()
     (texts,) = order.texts
     assert texts.address is not None

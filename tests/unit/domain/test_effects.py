@@ -158,6 +158,9 @@ def test_the_body_of_a_notice() -> None:
     assert body["context"] == {
         "label": "Pagamento pendente",
         "total_cents": TOTAL,
+        "items": [{"sku": "CAM-01", "quantity": 2, "unit_price_cents": 4990, "total_cents": 9980}],
+        "shipping_cents": 1990,
+        "placed_at": at(0).isoformat(),
         "payment": "p1",
         "method": "boleto",
         "amount_cents": TOTAL,

@@ -10,11 +10,11 @@ PAID = [placed(pix()), pix_paid()]
 
 def test_actions_are_listed_in_a_stable_order() -> None:
     assert story(placed(pix())).view.allowed_actions == (
-        "order.get", "order.approve", "order.cancel", "order.hold", "order.set_address", "order.set_status", "order.comment",
-        "notify.resend",
+        "order.get", "order.approve", "order.cancel", "order.hold", "order.edit", "order.reorder", "order.set_address", "order.set_status",
+        "order.comment", "notify.resend",
     )  # fmt: skip
     assert story(*PAID).view.allowed_actions == (
-        "order.get", "order.hold", "order.start_production", "fiscal.mark_issued", "shipment.create", "refund.create",
+        "order.get", "order.hold", "order.start_production", "fiscal.mark_issued", "shipment.create", "refund.create", "order.reorder",
         "order.set_address", "order.set_status", "order.comment", "notify.resend",
     )  # fmt: skip
 
@@ -223,6 +223,6 @@ def test_a_held_order_says_that_a_dispute_holds_it() -> None:
 
 
 def test_a_command_of_another_kind_is_refused_not_ignored() -> None:
-    verdict = story(placed(pix())).ask("customer.impersonate_link")
+    verdict = story(placed(pix())).ask("status.delete", code="nope")
     assert isinstance(verdict, Rejected)
     assert verdict.code == "invalid_payload"

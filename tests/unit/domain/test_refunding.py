@@ -52,7 +52,13 @@ def lines(back: bool = False, **units: int) -> list[dict[str, Any]]:
 
 def test_a_refund_of_everything_closes_the_order() -> None:
     order = story(*PAID)
-    assert give(order).result == {"refund": "R1", "amount_cents": TOTAL, "parts": [{"payment": "p1", "amount_cents": TOTAL}]}
+    assert give(order).result == {
+        "refund": "R1",
+        "amount_cents": TOTAL,
+        "parts": [{"payment": "p1", "amount_cents": TOTAL}],
+        "lines": [],
+        "left_cents": 0,
+    }
     assert (order.view.state, order.view.payment_state, order.view.net_cents) == ("closed", "refunded", 0)
     assert order.keys[-2:] == ["refund.done", "order.status_changed.closed"]
     body = order.body("refund.done")
