@@ -231,6 +231,13 @@ CASES: Final[Mapping[str, AdapterCase]] = {
         signings=(Signing("agreed header", _frenet_token, FRENET_SECRETS, covers_body=False),),
         open_words=(OpenWord("unknown_type", ("TrackingEvents", 0, "EventType")),),
     ),
+    "carriers.jadlog": AdapterCase(open_words=(OpenWord("unknown_status", ("consulta", 0, "tracking", "eventos", 0, "status")),)),
+    "carriers.loggi": AdapterCase(
+        signings=(
+            Signing("Basic", _basic, Secrets(webhook=("loja:senha-0",), extra={"basic_user": "loja", "basic_password": "senha-1"}), False),
+        ),
+        open_words=(OpenWord("unknown_code", ("packages", 0, "status", "code")),),
+    ),
     # Its kinds are our own and closed; a code of a carrier's own is open only in a fact of kind unknown.
     "carriers.generic": AdapterCase(),
     # Their words are our own and closed: one that we do not know is unreadable, as with shop.orders.
