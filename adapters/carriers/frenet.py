@@ -1,7 +1,8 @@
 """Frenet callbacks and answers of /tracking/trackinginfo: carriers.frenet.
 
 Source: https://docs.frenet.com.br and the vendor's SDK, read 2026-11-20. No amounts. Times: `dd/MM/yyyy HH:mm` in Brasília, so two
-events of one minute are told apart by rank. Several carriers stand behind Frenet and it does not say which in a form to rely on.
+events of one minute are told apart by rank. Several carriers stand behind Frenet; which one a number is of stands in TrackingUrl alone,
+`.../COR/<number>`, and a code that is not in CARRIERS names none.
 
 An event has no id: number, type, text, minute and place are its identity, the same in a callback and in an answer. How often a
 callback is repeated is not documented.
@@ -98,6 +99,9 @@ TYPES: Final[Mapping[str, Meaning]] = {
     "9": Meaning("shipment.delivered"),
 }
 
+CARRIERS: Final[Mapping[str, str]] = {"COR": "correios", "JAD": "jadlog", "LOG": "loggi"}
+"""The codes of carriers in addresses of Frenet's tracking page, as public integrations show them (read 2026-11-25)."""
+
 _TEXT_FIRST: Final = frozenset({"1", "2"})
 """A failed attempt has no type of its own: it comes as one of these with the carrier's text."""
 
@@ -174,6 +178,10 @@ def _fact(tracking: Tracking, references: tuple[Reference, ...], event: Event) -
     meaning = _meaning(event)
     parcel = references[0] if references[0].kind != "external_reference" else None
     said = [references[0].value, event.type, event.description, event.at.at.isoformat(), event.location]
+    tracks: tuple[Track, ...] = ()
+    if parcel is not None and parcel.kind == "tracking":
+        carrier = _carrier_behind(tracking, parcel.value)
+        tracks = (Track(number=parcel.value, carrier=carrier, title=tracking.service, url=tracking.url),)
     return ShipmentFact(
         kind=meaning.kind,
         event_id=hashlib.sha256(json.dumps(said).encode()).hexdigest(),
@@ -187,10 +195,15 @@ def _fact(tracking: Tracking, references: tuple[Reference, ...], event: Event) -
         reason=meaning.reason,
         shipment_key=parcel,
         carrier=PROVIDER,
-        tracks=(Track(number=parcel.value, title=tracking.service, url=tracking.url),) if parcel and parcel.kind == "tracking" else (),
+        tracks=tracks,
         location=event.location,
         precision="minute",
     )
+
+
+def _carrier_behind(tracking: Tracking, number: str) -> str | None:
+    code, slash, last = (tracking.url or "").partition("?")[0].rstrip("/").rpartition("/")
+    return CARRIERS.get(code.rpartition("/")[2].upper()) if slash and last.upper() == number else None
 
 
 def _meaning(event: Event) -> Meaning:

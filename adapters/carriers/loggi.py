@@ -41,7 +41,8 @@ _MAX_ITEMS: Final = 1000
 
 
 def _number(value: object) -> object:
-    return "".join(value.split()).upper() if isinstance(value, str) else value
+    # Its letters as they come: whether Loggi's page takes the small ones for the capital ones is not known.
+    return "".join(value.split()) if isinstance(value, str) else value
 
 
 class Status(Lenient):
