@@ -17,6 +17,7 @@ from schemas.events import EVENTS
 from schemas.facts import FiscalFact, OrderFact, PaymentFact, ShipmentFact
 from schemas.orders import OrderCanceledMessage, OrderPlacedMessage
 from schemas.payments import GenericFacts
+from schemas.shipments import GenericShipmentFacts
 
 FOLDER: Final = Path(__file__).parent / "json"
 
@@ -35,6 +36,7 @@ _READ: Final[Mapping[str, type[BaseModel]]] = {
     "shop.order.canceled.v1": OrderCanceledMessage,
     "erp.event.v1": ErpEvent,
     "payment.facts.v1": GenericFacts,
+    "shipment.facts.v1": GenericShipmentFacts,
 }
 
 # What the hub writes: inside a version fields are added, so nobody must be told to refuse unknown ones.

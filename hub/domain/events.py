@@ -7,6 +7,7 @@ from hub.domain.fold import paper_name
 from hub.domain.judgement import TrackText
 from hub.domain.papers import paper_key
 from hub.domain.parcels import MANUAL, parcel_key
+from hub.domain.tracking_pages import tracking_page
 from hub.domain.view import RefundView, View
 from schemas.facts import FiscalFact, PaymentFact, ShipmentFact
 
@@ -65,7 +66,7 @@ def shipment_body(after: View, fact: ShipmentFact, cause: dict[str, Any]) -> dic
     if fact.shipment_key is not None:
         body["shipment_key"] = {"kind": fact.shipment_key.kind, "value": fact.shipment_key.value}
     if fact.tracks:
-        body["tracks"] = [track.model_dump(exclude_none=True) for track in fact.tracks]
+        body["tracks"] = [_with_page(track.model_dump(exclude_none=True), fact.carrier) for track in fact.tracks]
     if fact.items:
         body["items"] = [item.model_dump() for item in fact.items]
     body["fulfilment_state"] = after.fulfilment_state
@@ -79,7 +80,8 @@ def parcel_body(
 ) -> tuple[str, dict[str, Any]]:
     """Tell what a person did with a parcel. A further number only makes the tracking known, as a label does."""
     body: dict[str, Any] = {"provider": MANUAL, "shipment": entry.shipment}
-    tracks = [_track(text) for text in texts]
+    carrier = entry.carrier if isinstance(entry, ParcelShipped) else None
+    tracks = [_with_page(_track(text), carrier) for text in texts]
     match entry:
         case ParcelShipped():
             kind = "shipment.posted"
@@ -95,6 +97,12 @@ def parcel_body(
 def _track(text: TrackText) -> dict[str, Any]:
     known = {"number": text.number, "carrier": text.carrier, "title": text.title, "url": text.url}
     return {name: value for name, value in known.items() if value is not None}
+
+
+def _with_page(track: dict[str, Any], carrier: str | None) -> dict[str, Any]:
+    """Add the address of the carrier's page where the source gave none."""
+    page = tracking_page(track["number"], track.get("carrier") or carrier)
+    return track if page is None or "url" in track else {**track, "url": page}
 
 
 def fiscal_body(after: View, fact: FiscalFact, cause: dict[str, Any]) -> dict[str, Any]:

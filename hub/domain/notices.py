@@ -21,6 +21,7 @@ from hub.domain.decisions import (
     TrackAdded,
 )
 from hub.domain.judgement import TrackText
+from hub.domain.tracking_pages import tracking_page
 from hub.domain.view import AttemptView, RefundView, ShipmentView, View
 from schemas.facts import Fact, OrderFact, PaymentFact
 
@@ -311,6 +312,8 @@ def _of_shipment(shipment: ShipmentView, texts: tuple[TrackText, ...]) -> dict[s
         shown = {"number": track.number, "carrier": track.carrier or shipment.carrier}
         if text is not None:
             shown |= {"title": text.title, "url": text.url}
+        if shown.get("url") is None:
+            shown["url"] = tracking_page(track.number, track.carrier or shipment.carrier)
         tracks.append({name: value for name, value in shown.items() if value is not None})
     carrier = {} if shipment.carrier is None else {"carrier": shipment.carrier}
     return {**carrier, "tracks": tracks, "items": [{"sku": sku, "quantity": quantity} for sku, quantity in shipment.items]}

@@ -10,6 +10,7 @@ from sqlalchemy.engine import RowMapping
 
 from hub.domain.judge import offered
 from hub.domain.ledger import load
+from hub.domain.tracking_pages import tracking_page
 from hub.domain.view import AttemptView, View, view
 from hub.engine import audit, status_catalog
 from hub.engine.timeline import describe_entry
@@ -175,7 +176,10 @@ def _shipments(connection: Connection, number: str) -> list[dict[str, Any]]:
         {
             **_pick(one, ("id", "carrier", "state", "created_at", "updated_at")),
             "items": [{"sku": sku, "quantity": quantity} for sku, quantity in orjson.loads(one["items"])],
-            "tracks": tracks.get(one["id"], []),
+            "tracks": [
+                {**track, "url": track["url"] or tracking_page(track["number"], track["carrier"] or one["carrier"])}
+                for track in tracks.get(one["id"], [])
+            ],
         }
         for one in _rows(connection, shipments, number, "created_at", "id")
     ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from adapters.contract import Adapter
+from hub.domain.parcels import same_number
 from schemas.facts import Fact, OrderFact
 from schemas.orders import DeclaredPayment, PlacedOrder
 
@@ -64,7 +65,8 @@ def _keys_of(scope: str, kind: str, value: str) -> tuple[ReferenceKey, ...]:
         own = ReferenceKey(scope, kind, f"{bank}:{digits}")
         # A number declared without its bank is matched by its digits under any bank.
         return (own,) if bank == _ANY_BANK else (own, ReferenceKey(scope, kind, f"{_ANY_BANK}:{digits}"))
-    own = ReferenceKey(scope, kind, value)
+    # Staff type a number in small letters or in groups; carriers write it in one piece.
+    own = ReferenceKey(scope, kind, same_number(value) if kind == "tracking" else value)
     return (own, order_number_key(value)) if kind in _ALSO_ORDER_NUMBERS else (own,)
 
 

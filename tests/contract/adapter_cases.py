@@ -150,6 +150,16 @@ def _melhor_envio_base64(body: bytes, which: int) -> dict[str, object]:
 MELHOR_ENVIO_SECRETS: Final = Secrets(webhook=("segredo-0", "segredo-1"))
 
 
+# --- Frenet -------------------------------------------------------------------------------------------------------------------
+
+
+def _frenet_token(body: bytes, which: int) -> dict[str, object]:
+    return {"hub-http-headers": {"X-Loja-Token": f"segredo-{which}"}}
+
+
+FRENET_SECRETS: Final = Secrets(webhook=("segredo-0", "segredo-1"), extra={"token_name": "X-Loja-Token"})
+
+
 CASES: Final[Mapping[str, AdapterCase]] = {
     "shop.orders": AdapterCase(),
     "payments.pix": AdapterCase(
@@ -211,6 +221,25 @@ CASES: Final[Mapping[str, AdapterCase]] = {
             OpenWord("answer_posted", ("9b1f0c52-5d0e-4c57-8a55-0f2c1f7a1e11", "status")),
         ),
     ),
+    "carriers.correios": AdapterCase(
+        open_words=(
+            OpenWord("unknown_pair", ("objetos", 0, "eventos", 0, "codigo")),
+            OpenWord("unknown_pair", ("objetos", 0, "eventos", 0, "tipo")),
+        ),
+    ),
+    "carriers.frenet": AdapterCase(
+        signings=(Signing("agreed header", _frenet_token, FRENET_SECRETS, covers_body=False),),
+        open_words=(OpenWord("unknown_type", ("TrackingEvents", 0, "EventType")),),
+    ),
+    "carriers.jadlog": AdapterCase(open_words=(OpenWord("unknown_status", ("consulta", 0, "tracking", "eventos", 0, "status")),)),
+    "carriers.loggi": AdapterCase(
+        signings=(
+            Signing("Basic", _basic, Secrets(webhook=("loja:senha-0",), extra={"basic_user": "loja", "basic_password": "senha-1"}), False),
+        ),
+        open_words=(OpenWord("unknown_code", ("packages", 0, "status", "code")),),
+    ),
+    # Its kinds are our own and closed; a code of a carrier's own is open only in a fact of kind unknown.
+    "carriers.generic": AdapterCase(),
     # Their words are our own and closed: one that we do not know is unreadable, as with shop.orders.
     "erp.xml": AdapterCase(),
     "erp.json": AdapterCase(),
