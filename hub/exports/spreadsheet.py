@@ -38,7 +38,7 @@ _HEAD: Final = """<?xml version="1.0" encoding="UTF-8"?>
 <Styles>
 <Style ss:ID="heading"><Font ss:Bold="1"/></Style>
 <Style ss:ID="money"><NumberFormat ss:Format="#,##0.00"/></Style>
-<Style ss:ID="instant"><NumberFormat ss:Format="dd/mm/yyyy\\ hh:mm:ss"/></Style>
+<Style ss:ID="instant"><NumberFormat ss:Format="[$-416]dd/mm/yyyy\\ hh:mm:ss"/></Style>
 </Styles>
 """
 
