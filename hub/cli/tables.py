@@ -1,7 +1,7 @@
 """Tables of what listings and replay show: orders in the shop's Portuguese, everything for operators in English."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, assert_never
 from zoneinfo import ZoneInfo
 
 from rich.markup import escape
@@ -10,6 +10,7 @@ from rich.table import Table
 from hub.cli.output import STATE_STYLES, moment, table
 from hub.domain.labels import STATUS_LABELS
 from hub.engine.timeline import money
+from hub.exports.columns import Column, text_of
 
 Row = Mapping[str, Any]
 
@@ -168,16 +169,29 @@ TRANSACTION_LABELS: Final[Mapping[str, str]] = {
 }
 
 
-def invoices(rows: Iterable[Row], zone: ZoneInfo, title: str | None = "Faturas") -> Table:
-    """Show the hub's sale invoices."""
-    made = table("Fatura", "Data", "Pedido", "Data do pedido", "Cliente", "Valor", title=title, right=("Valor",))
+def columns(wanted: Sequence[Column], rows: Iterable[Row], zone: ZoneInfo) -> Table:
+    """Show rows by the columns that an export would have."""
+    figures = tuple(one.heading for one in wanted if one.kind in ("money", "number"))
+    made = table(*(one.heading for one in wanted), right=figures)
     for row in rows:
-        made.add_row(
-            escape(row["number"]),
-            moment(row["created_at"], zone),
-            escape(row["order"]),
-            moment(row["placed_at"], zone),
-            short(row["customer"], 30),
-            money(row["total_cents"]),
-        )
+        made.add_row(*(cell(one, row[one.field], zone) for one in wanted))
     return made
+
+
+def cell(column: Column, value: Any, zone: ZoneInfo) -> str:
+    """Write one value for a person, safe to print."""
+    if value is None:
+        return ""
+    match column.kind:
+        case "money":
+            return money(value)
+        case "instant":
+            return moment(value, zone)
+        case "flag":
+            return "sim" if value else ""
+        case "number":
+            return str(value)
+        case "text":
+            return short(text_of(value), 60)
+        case _:
+            assert_never(column.kind)

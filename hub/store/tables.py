@@ -506,3 +506,12 @@ audit: Final = Table(
     Index("ix_audit_order_number", "order_number"),
     Index("ix_audit_actor", "actor"),
 )
+
+saved_filters: Final = Table(
+    "saved_filters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("filter", Text, nullable=False, comment="JSON: option -> value"),
+    Column("saved_by", Text, nullable=False, comment="the login"),
+    Column("saved_at", UtcInstant, nullable=False),
+)

@@ -1,0 +1,23 @@
+"""Filters of the list of orders under names: the table `saved_filters`."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from hub.store.tables import UtcInstant
+
+revision = "0004_saved_filters"
+down_revision = "0003_audit"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create the table."""
+    op.create_table(
+        "saved_filters",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("filter", sa.Text(), nullable=False, comment="JSON: option -> value"),
+        sa.Column("saved_by", sa.Text(), nullable=False, comment="the login"),
+        sa.Column("saved_at", UtcInstant(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_saved_filters")),
+    )
