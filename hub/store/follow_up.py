@@ -6,10 +6,13 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, case, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, FromClause, Select, Table, and_, case, func, or_, select
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from hub.store.lists import of_customer, parts, rows, word_fits
 from hub.store.tables import comments, invoices, order_personal, orders, refunds, shipment_tracks, shipments, transactions
+
+Columns = ReadOnlyColumnCollection[str, Any]
 
 ARRIVED: Final = ("delivered", "returned", "canceled")
 """States of a parcel after which nobody waits for word of it."""
@@ -45,18 +48,18 @@ class FollowUp:
     """One follow-up list: its table, the column of its time, that of its amount, and what is read beside its rows."""
 
     table: Table
-    at: ColumnElement[datetime]
-    key: ColumnElement[str]
-    amount: ColumnElement[int] | None
+    at: Column[datetime]
+    key: Column[str]
+    amount: Column[int] | None
     complete: Callable[[Connection, list[dict[str, Any]], FollowUpFilter], list[dict[str, Any]]]
 
     def page(self, connection: Connection, wanted: FollowUpFilter, *, limit: int | None = None, offset: int = 0) -> list[dict[str, Any]]:
         """Read one page, the newest first; of parcels those in trouble and late before all others."""
-        return self.complete(connection, rows(connection, self._statement(wanted).limit(limit).offset(offset)), wanted)
+        return self.complete(connection, rows(connection, self._page(wanted, limit, offset)), wanted)
 
     def stream(self, connection: Connection, wanted: FollowUpFilter) -> Iterator[dict[str, Any]]:
         """Read all rows as pages give them, a few hundred held at a time."""
-        for part in parts(connection, self._statement(wanted)):
+        for part in parts(connection, self._statement(self.table, wanted).where(*self._conditions(wanted))):
             yield from self.complete(connection, part, wanted)
 
     def named(self, connection: Connection, word: str, wanted: FollowUpFilter) -> list[dict[str, Any]]:
@@ -65,7 +68,7 @@ class FollowUp:
         if self.table is shipments:
             ways.insert(1, _tracked(word))
         for way in ways:
-            found = rows(connection, self._statement(wanted).where(way))
+            found = rows(connection, self._statement(self.table, wanted).where(way))
             if found:
                 return self.complete(connection, found, wanted)
         return []
@@ -78,14 +81,16 @@ class FollowUp:
         found = connection.execute(select(*columns).select_from(self.table).where(*self._conditions(wanted))).one()
         return int(found[0]), int(found[1]) if len(found) > 1 else None
 
-    def _statement(self, wanted: FollowUpFilter) -> Select[Any]:
-        of_order = self.table.c.order_number
-        source: FromClause = self.table.join(orders, orders.c.number == of_order).outerjoin(
-            order_personal, order_personal.c.order_number == of_order
-        )
+    def _page(self, wanted: FollowUpFilter, limit: int | None, offset: int) -> Select[Any]:
+        # The page is cut before anything is joined to it: else a million rows get their names, and fifty are shown.
+        cut = select(self.table).where(*self._conditions(wanted)).order_by(*self._order(self.table.c, wanted)).limit(limit).offset(offset)
+        return self._statement(cut.subquery("page"), wanted)
+
+    def _statement(self, source: FromClause, wanted: FollowUpFilter) -> Select[Any]:
+        of_order = source.c.order_number
+        joined = source.join(orders, orders.c.number == of_order).outerjoin(order_personal, order_personal.c.order_number == of_order)
         beside = (orders.c.placed_at, order_personal.c.name.label("customer"), order_personal.c.shipping_address)
-        statement = select(self.table, *beside).select_from(source).where(*self._conditions(wanted))
-        return statement.order_by(*self._order(wanted), of_order, self.key)
+        return select(source, *beside).select_from(joined).order_by(*self._order(source.c, wanted))
 
     def _conditions(self, wanted: FollowUpFilter) -> list[ColumnElement[bool]]:
         of_order = self.table.c.order_number
@@ -106,30 +111,31 @@ class FollowUp:
         if wanted.track is not None:
             conditions.append(_tracked(wanted.track))
         if wanted.only_late or wanted.only_trouble:
-            asked = [*([_late(wanted)] if wanted.only_late else []), *([_troubled()] if wanted.only_trouble else [])]
+            asked = [
+                *([_late(shipments.c, wanted)] if wanted.only_late else []),
+                *([_troubled(shipments.c)] if wanted.only_trouble else []),
+            ]
             conditions.append(or_(*asked))
         return conditions
 
-    def _order(self, wanted: FollowUpFilter) -> Sequence[ColumnElement[Any]]:
+    def _order(self, columns: Columns, wanted: FollowUpFilter) -> Sequence[ColumnElement[Any]]:
+        last = (columns["order_number"], columns[self.key.name])
         if self.table is not shipments:
-            return (self.at.desc(),)
-        first = or_(_troubled(), _late(wanted))
+            return (columns[self.at.name].desc(), *last)
+        troubled, late = _troubled(columns), _late(columns, wanted)
         # Of what a person must look at the longest silence comes first, of the rest the newest word.
-        return (
-            case((_troubled(), 0), (_late(wanted), 1), else_=2),
-            case((first, shipments.c.updated_at)),
-            shipments.c.updated_at.desc(),
-        )
+        silence = case((or_(troubled, late), columns["updated_at"]))
+        return (case((troubled, 0), (late, 1), else_=2), silence, columns["updated_at"].desc(), *last)
 
 
-def _troubled() -> ColumnElement[bool]:
-    return shipments.c.state.in_(TROUBLED)
+def _troubled(columns: Columns) -> ColumnElement[bool]:
+    return columns["state"].in_(TROUBLED)
 
 
-def _late(wanted: FollowUpFilter) -> ColumnElement[bool]:
+def _late(columns: Columns, wanted: FollowUpFilter) -> ColumnElement[bool]:
     if wanted.late_before is None:
-        return shipments.c.state.in_(())
-    return and_(shipments.c.state.not_in(ARRIVED), shipments.c.updated_at < wanted.late_before)
+        return columns["state"].in_(())
+    return and_(columns["state"].not_in(ARRIVED), columns["updated_at"] < wanted.late_before)
 
 
 def _tracked(number: str) -> ColumnElement[bool]:

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, FromClause, Row, Select, and_, delete, func, or_, select
 from sqlalchemy.engine import RowMapping
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from hub.store.folding import folded
 from hub.store.tables import (
@@ -22,7 +23,7 @@ from hub.store.tables import (
 )
 from schemas.commands import DeadLetterFilter
 
-SORTS: Final[Mapping[str, ColumnElement[Any]]] = {
+SORTS: Final[Mapping[str, Column[Any]]] = {
     "placed": orders.c.placed_at,
     "updated": orders.c.updated_at,
     "number": orders.c.number,
@@ -141,12 +142,15 @@ def list_orders(
     connection: Connection, wanted: OrderFilter, *, sort: str = "-placed", limit: int | None = None, offset: int = 0
 ) -> list[dict[str, Any]]:
     """Read one page of orders as plain rows: columns of the order, names, and the kinds of its open exceptions."""
-    return _completed(connection, rows(connection, _orders(connection, wanted, sort).limit(limit).offset(offset)))
+    # The page is cut before names are joined to it: else, sorted by a column without an index, a million rows get theirs.
+    conditions = _order_conditions(connection, wanted)
+    cut = select(*_ORDER_COLUMNS).where(*conditions).order_by(*_sorted(orders.c, sort)).limit(limit).offset(offset)
+    return _completed(connection, rows(connection, _named(cut.subquery("page"), sort)))
 
 
 def stream_orders(connection: Connection, wanted: OrderFilter, *, sort: str = "-placed") -> Iterator[dict[str, Any]]:
     """Read all orders of a filter as the list gives them, with the names and SKUs of their items, a few hundred held at a time."""
-    for part in parts(connection, _orders(connection, wanted, sort)):
+    for part in parts(connection, _named(orders, sort).where(*_order_conditions(connection, wanted))):
         items = _items(connection, [row["number"] for row in part])
         for row in _completed(connection, part):
             names, skus = items.get(row["number"], ([], []))
@@ -160,14 +164,15 @@ def parts(connection: Connection, statement: Select[Any]) -> Iterator[list[dict[
         yield [{str(name): value for name, value in row.items()} for row in part]
 
 
-def _orders(connection: Connection, wanted: OrderFilter, sort: str) -> Select[Any]:
-    column = SORTS[sort.removeprefix("-")]
-    return (
-        select(*_ORDER_COLUMNS, order_personal.c.name, order_personal.c.shipping_address)
-        .outerjoin(order_personal, order_personal.c.order_number == orders.c.number)
-        .where(*_order_conditions(connection, wanted))
-        .order_by(column.desc() if sort.startswith("-") else column.asc(), orders.c.number)
-    )
+def _named(source: FromClause, sort: str) -> Select[Any]:
+    joined = source.outerjoin(order_personal, order_personal.c.order_number == source.c.number)
+    columns = [source.c[column.name] for column in _ORDER_COLUMNS]
+    return select(*columns, order_personal.c.name, order_personal.c.shipping_address).select_from(joined).order_by(*_sorted(source.c, sort))
+
+
+def _sorted(columns: ReadOnlyColumnCollection[str, Any], sort: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    column = columns[SORTS[sort.removeprefix("-")].name]
+    return (column.desc() if sort.startswith("-") else column.asc(), columns["number"])
 
 
 def _completed(connection: Connection, found: list[dict[str, Any]]) -> list[dict[str, Any]]:

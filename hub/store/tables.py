@@ -364,6 +364,7 @@ invoices: Final = Table(
     Column("captures", Text, nullable=False, comment="JSON list of transaction keys"),
     Column("created_at", UtcInstant, nullable=False),
     Column("email_sent", Boolean, nullable=False, server_default=text("false")),
+    Index("ix_invoices_created_at", "created_at"),
 )
 
 shipments: Final = Table(
@@ -419,6 +420,7 @@ transactions: Final = Table(
     Column("amount_cents", BigInteger),
     Column("closed", Boolean, nullable=False, server_default=text("false")),
     Column("occurred_at", UtcInstant, nullable=False),
+    Index("ix_transactions_occurred_at", "occurred_at"),
 )
 
 fiscal_documents: Final = Table(

@@ -1,4 +1,4 @@
-"""Filters of the list of orders under names: the table `saved_filters`."""
+"""Filters of the list of orders under names; the follow-up lists of invoices and of money by time."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the table."""
+    """Create the table and the indexes."""
     op.create_table(
         "saved_filters",
         sa.Column("name", sa.Text(), nullable=False),
@@ -21,3 +21,5 @@ def upgrade() -> None:
         sa.Column("saved_at", UtcInstant(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_saved_filters")),
     )
+    op.create_index("ix_invoices_created_at", "invoices", ["created_at"], unique=False)
+    op.create_index("ix_transactions_occurred_at", "transactions", ["occurred_at"], unique=False)
