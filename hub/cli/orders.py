@@ -113,7 +113,7 @@ def show(
         if as_json:
             print_json(document)
         else:
-            order_page.show(console(), document, settings.timezone)
+            order_page.show(console(), document, settings.timezone, status_catalog.load(connection).labels)
 
 
 @app.command()

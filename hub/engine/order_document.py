@@ -51,16 +51,20 @@ def order_document(connection: Connection, number: str) -> dict[str, Any] | None
     row = connection.execute(select(orders).where(orders.c.number == number)).mappings().first()
     if row is None:
         return None
-    now = view(load(row["ledger"]), status_catalog.load(connection))
+    statuses = status_catalog.load(connection)
+    now = view(load(row["ledger"]), statuses)
     document = _pick(
         row,
         (
             "number", "state", "status", "base_state", "payment_state", "fulfilment_state", "fiscal_state", "total_cents", "due_cents",
             "captured_cents", "refunded_cents", "charged_back_cents", "version", "placed_at", "updated_at", "parent", "child",
+            "discount_cents",
         ),
     )  # fmt: skip
     document |= {
         "label": now.label,
+        "shipping": {"carrier": row["shipping_carrier"], "service": row["shipping_service"], "amount_cents": row["shipping_cents"]},
+        "statuses": list(statuses.assigned.get(row["state"], ())),
         "hold_reasons": list(now.hold_reasons),
         "remaining_cents": now.remaining_cents,
         "attention": list(now.attention),
