@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Column, ColumnElement, Connection, FromClause, Select, Table, and_, case, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, FromClause, Select, Table, and_, case, false, func, or_, select
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from hub.store.lists import of_customer, parts, rows, word_fits
 from hub.store.tables import comments, invoices, order_personal, orders, refunds, shipment_tracks, shipments, transactions
 
 Columns = ReadOnlyColumnCollection[str, Any]
+"""Columns of the list's table, or of a page cut out of it."""
 
 ARRIVED: Final = ("delivered", "returned", "canceled")
 """States of a parcel after which nobody waits for word of it."""
@@ -129,12 +130,13 @@ class FollowUp:
 
 
 def _troubled(columns: Columns) -> ColumnElement[bool]:
-    return columns["state"].in_(TROUBLED)
+    found: ColumnElement[bool] = columns["state"].in_(TROUBLED)
+    return found
 
 
 def _late(columns: Columns, wanted: FollowUpFilter) -> ColumnElement[bool]:
     if wanted.late_before is None:
-        return columns["state"].in_(())
+        return false()
     return and_(columns["state"].not_in(ARRIVED), columns["updated_at"] < wanted.late_before)
 
 
