@@ -1,5 +1,6 @@
 """`hub orders`: the list with the panel's filters, and one order whole."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import typer
@@ -14,7 +15,7 @@ from hub.cli.order_filter import FILTERS, SAVED, filter_of, words_of
 from hub.cli.output import console, print_json
 from hub.domain.labels import ACTION_LABELS
 from hub.engine import status_catalog
-from hub.engine.order_document import order_document
+from hub.engine.order_document import order_document, payment_methods
 from hub.exports.columns import Column
 from hub.store import lists
 
@@ -63,7 +64,12 @@ def list_(
         wanted = filter_of(connection, given, settings.timezone)
         labels = status_catalog.load(connection).labels
         found = lists.list_orders(connection, wanted, sort=sort, limit=limit, offset=(page - 1) * limit)
-        rows = [{**row, "label": labels.get(row["status"], row["status"])} for row in found]
+        methods = payment_methods(connection, [row["number"] for row in found])
+        rows = [
+            {**row, "label": labels.get(row["status"], row["status"]), "payment_methods": methods[row["number"]]}
+            | _age(row, datetime.now(UTC))
+            for row in found
+        ]
         if as_json:
             print_json(rows)
             return
@@ -72,6 +78,12 @@ def list_(
         out.print(tables.orders(rows, settings.timezone, title=None))
         pages = max(1, -(-total // limit))
         out.print(f"{total} pedido{'' if total == 1 else 's'}, página {page} de {pages}", style="dim")
+
+
+def _age(row: dict[str, Any], now: datetime) -> dict[str, int | None]:
+    """Say for how many days an order has waited for its money (R3); nothing when it does not."""
+    waits = row["state"] in ("new", "pending_payment", "payment_review")
+    return {"waiting_days": max(0, (now - row["placed_at"]).days) if waits else None}
 
 
 def _check_sort(sort: str) -> None:

@@ -35,15 +35,20 @@ def short(text: object, length: int = _LONG_TEXT) -> str:
 
 def orders(rows: Iterable[Row], zone: ZoneInfo, title: str | None = "Pedidos") -> Table:
     """Show orders, one a line."""
-    made = table("Pedido", "Data", "Cliente", "Total", "Pago", "Situação", "Entrega", "Atenção", title=title, right=("Total", "Pago"))
-    for row in rows:
+    shown = list(rows)
+    # Replay does not look the means up.
+    with_methods = any("payment_methods" in row for row in shown)
+    names = ("Pedido", "Data", "Cliente", "Total", "Pago", *(("Meio",) if with_methods else ()), "Situação", "Entrega", "Atenção")
+    made = table(*names, title=title, right=("Total", "Pago"))
+    for row in shown:
         made.add_row(
             escape(row["number"]),
             moment(row["placed_at"], zone),
             short(row["customer"], 30),
             money(row["total_cents"]),
             money(row["captured_cents"] - row["refunded_cents"] - row["charged_back_cents"]) if row["captured_cents"] else "",
-            styled_label(row),
+            *((", ".join(row["payment_methods"]),) if with_methods else ()),
+            styled_label(row) + (f" há {days} dia{'' if days == 1 else 's'}" if (days := row.get("waiting_days")) else ""),
             short(row["shipping_carrier"], 20),
             f"[red]{', '.join(row['exceptions'])}[/]" if row["exceptions"] else "",
         )

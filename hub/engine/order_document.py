@@ -111,6 +111,16 @@ def order_document(connection: Connection, number: str) -> dict[str, Any] | None
     return document
 
 
+def payment_methods(connection: Connection, numbers: Sequence[str]) -> dict[str, list[str]]:
+    """Say by which means each order is, or may be, paid: those that brought money, else those that still may, else all."""
+    found: dict[str, list[str]] = {}
+    for number, ledger in connection.execute(select(orders.c.number, orders.c.ledger).where(orders.c.number.in_(numbers))):
+        attempts = view(load(ledger)).attempts
+        chosen = [one for one in attempts if one.captured_cents] or [one for one in attempts if one.live] or attempts
+        found[number] = list(dict.fromkeys(one.method for one in chosen))
+    return found
+
+
 def exception_document(row: Mapping[str, Any]) -> dict[str, Any]:
     """Write an exception as the contract shows it."""
     return {

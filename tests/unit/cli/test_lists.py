@@ -107,6 +107,14 @@ def test_filters_are_saved_used_narrowed_replaced_and_deleted(hub: Run, any_shop
     assert run("save", "errado", "--exception", "nothing") == 2
 
 
+def test_unpaid_orders_tell_for_how_long_and_how_they_may_be_paid(hub: Run, any_shop: str) -> None:
+    (unpaid,) = document(hub, any_shop, "orders", "list", "--saved", "pending")
+    assert unpaid["payment_methods"] == ["pix"]
+    assert unpaid["waiting_days"] == (datetime.now(UTC) - datetime.fromisoformat(unpaid["placed_at"])).days
+    (paid,) = document(hub, any_shop, "orders", "list", "--number", "1001")
+    assert (paid["payment_methods"], paid["waiting_days"]) == (["pix"], None)
+
+
 # -- follow-up lists -------------------------------------------------------------------------------------------------------------
 
 
