@@ -1,5 +1,6 @@
 """A database as it looks after years: a few orders that went through the engine, copied under other numbers by SQL."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import psycopg
@@ -12,13 +13,19 @@ _DIGITS: Final = 9
 """Every number, key and id of an order holds its number as nine digits (benchmarks.arena.order_number)."""
 
 
-def multiply(url: str, first: int, count: int, copies: int) -> int:
+LISTED: Final = (
+    "orders", "order_items", "order_personal", "invoices", "transactions", "shipments", "shipment_tracks", "refunds", "exceptions",
+)  # fmt: skip
+"""What the operator's lists read."""
+
+
+def multiply(url: str, first: int, count: int, copies: int, tables: Sequence[str] = _TABLES) -> int:
     """Copy the orders first..first+count `copies` times, with all their rows; return how many orders there are afterwards.
 
     Bodies, keys and ledgers name the new order wherever they named the old. Ids of events published long ago are not made anew.
     """
     with psycopg.connect(url, autocommit=True) as connection:
-        for table in _TABLES:
+        for table in tables:
             connection.execute(_statement(connection, table), {"first": first, "end": first + count, "copies": copies, "count": count})
         connection.execute("VACUUM ANALYZE")
         found = connection.execute("SELECT count(*) FROM orders").fetchone()

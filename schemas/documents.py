@@ -9,7 +9,7 @@ from schemas.commands import CommandReply, RowId
 from schemas.events import DocumentReference
 from schemas.facts import FactKind
 from schemas.facts.shipments import SkuQuantity, Track
-from schemas.orders import Address, Customer
+from schemas.orders import Address, Customer, Shipping
 from schemas.references import ReferenceKind
 from schemas.vocabulary import (
     Attention,
@@ -212,6 +212,9 @@ class OrderView(Document):
     timeline: tuple[TimelineEntry, ...]
     parent: OrderNumber | None
     child: OrderNumber | None
+    shipping: Shipping | None = Field(default=None, description="what the customer chose and pays for delivery")
+    discount_cents: Cents = 0
+    statuses: tuple[Identifier, ...] = Field(default=(), description="those of the present state, of which one may be chosen by hand")
 
 
 class DeadLetterView(Document):

@@ -10,7 +10,7 @@ from rich.panel import Panel
 
 from hub.cli import tables
 from hub.cli.output import moment, table
-from hub.domain.labels import ACTION_LABELS
+from hub.domain.labels import ACTION_LABELS, STATE_LABELS, STATUS_LABELS
 from hub.engine.timeline import describe_entry, money
 
 Document = Mapping[str, Any]
@@ -47,9 +47,9 @@ EVIDENCE_LABELS: Final[Mapping[str, str]] = {"nfe_proc": "XML autorizado", "erp_
 """What a tax paper's state rests on."""
 
 
-def show(out: Console, order: Document, zone: ZoneInfo) -> None:
-    """Print everything of an order."""
-    out.print(_head(order, zone))
+def show(out: Console, order: Document, zone: ZoneInfo, labels: Mapping[str, str] = STATUS_LABELS) -> None:
+    """Print everything of an order (R43 to R57). `labels`: of the shop's statuses."""
+    out.print(_head(order, zone, labels))
     out.print(_items(order))
     if order["payments"]:
         out.print(_payments(order, zone))
@@ -64,23 +64,27 @@ def show(out: Console, order: Document, zone: ZoneInfo) -> None:
     if order["refunds"]:
         out.print(_refunds(order["refunds"], zone))
     if order["comments"]:
-        out.print(_comments(order["comments"], zone))
+        out.print(_comments(order, zone, labels))
     if order["exceptions"]:
         out.print(tables.exceptions(order["exceptions"], zone, title="Exceções abertas"))
     out.print(timeline(order["timeline"], zone))
 
 
-def _head(order: Document, zone: ZoneInfo) -> Panel:
-    customer = order["customer"]
-    who = ", ".join(str(customer[name]) for name in ("name", "email", "document") if customer.get(name))
+def _head(order: Document, zone: ZoneInfo, labels: Mapping[str, str]) -> Panel:
     lines = [
-        f"[bold]{tables.styled_label(order)}[/]   pagamento: {PAYMENT_LABELS.get(order['payment_state'], order['payment_state'])}",
-        f"Cliente: {escape(who or 'sem dados')}",
+        f"[bold]{tables.styled_label(order)}[/] ({escape(order['status'])}), estado {STATE_LABELS[order['state']]}"
+        f"   pagamento: {PAYMENT_LABELS.get(order['payment_state'], order['payment_state'])}",
+        f"Cliente: {escape(_customer(order['customer']))}",
+        f"Cobrança: {escape(_address(order['billing_address']))}",
         f"Entrega: {escape(_address(order['shipping_address']))}",
-        f"Total {money(order['total_cents'])}   pago {money(order['captured_cents'])}   falta {money(order['remaining_cents'])}"
+        f"Envio: {escape(_shipping(order['shipping']))}",
+        f"Total {money(order['total_cents'])}"
+        + (f" (desconto {money(order['discount_cents'])})" if order["discount_cents"] else "")
+        + f"   pago {money(order['captured_cents'])}   falta {money(order['remaining_cents'])}"
         + (f"   estornado {money(order['refunded_cents'])}" if order["refunded_cents"] else "")
         + (f"   contestado {money(order['charged_back_cents'])}" if order["charged_back_cents"] else ""),
         f"Ações: {', '.join(ACTION_LABELS.get(name, name) for name in order['allowed_actions'] if name != 'order.get') or 'nenhuma'}",
+        f"Situações que se podem escolher: {escape(', '.join(labels.get(code, code) for code in order['statuses']) or 'nenhuma')}",
     ]
     if order["attention"]:
         words = ", ".join(describe_entry(f"shipment.{word}", {}).lower() for word in order["attention"])
@@ -100,16 +104,30 @@ def _head(order: Document, zone: ZoneInfo) -> Panel:
     )
 
 
+def _customer(customer: Document) -> str:
+    who = [str(customer[name]) for name in ("name", "email", "document", "phone") if customer.get(name)]
+    # Whoever has no number in the shop bought without an account.
+    return ", ".join([*(who or ["sem dados"]), f"cliente {customer['id']}" if customer.get("id") else "visitante"])
+
+
+def _shipping(shipping: Document) -> str:
+    way = " ".join(shipping[name] for name in ("carrier", "service") if shipping[name])
+    return f"{way or 'sem transportadora'}, frete {money(shipping['amount_cents'])}"
+
+
 def _address(address: Mapping[str, str] | None) -> str:
     if not address:
         return "sem endereço"
+    name = f"{address['name']}: " if address.get("name") else ""
     street = " ".join(address[name] for name in ("street", "number", "complement") if address.get(name))
     place = ", ".join(address[name] for name in ("district", "city", "state", "postal_code") if address.get(name))
-    return ", ".join(part for part in (street, place) if part) or "sem endereço"
+    return f"{name}{', '.join(part for part in (street, place) if part) or 'sem endereço'}"
 
 
 def _items(order: Document) -> Any:
-    made = table("SKU", "Produto", "Qtd.", "Preço", "Total", title="Itens", right=("Qtd.", "Preço", "Total"))
+    made = table(
+        "SKU", "Produto", "Qtd.", "Preço", "Total", "Enviado", "Devolvido", "Cancelado", title="Itens", right=("Qtd.", "Preço", "Total")
+    )
     for item in order["items"]:
         made.add_row(
             escape(item["sku"]),
@@ -117,6 +135,7 @@ def _items(order: Document) -> Any:
             str(item["quantity"]),
             money(item["unit_price_cents"]),
             money(item["unit_price_cents"] * item["quantity"]),
+            *(str(item[name] or "") for name in ("shipped", "refunded", "canceled")),
         )
     return made
 
@@ -138,9 +157,15 @@ def _payments(order: Document, zone: ZoneInfo) -> Any:
 
 
 def _invoices(invoices: Iterable[Document], zone: ZoneInfo) -> Any:
-    made = table("Fatura", "Data", "Valor", title="Faturas", right=("Valor",))
+    made = table("Fatura", "Data", "Valor", "E-mail enviado", "Capturas", title="Faturas", right=("Valor",))
     for invoice in invoices:
-        made.add_row(escape(invoice["number"]), moment(invoice["created_at"], zone), money(invoice["total_cents"]))
+        made.add_row(
+            escape(invoice["number"]),
+            moment(invoice["created_at"], zone),
+            money(invoice["total_cents"]),
+            "sim" if invoice["email_sent"] else "não",
+            tables.short(", ".join(invoice["captures"]), 60),
+        )
     return made
 
 
@@ -175,21 +200,28 @@ def _papers(papers: Iterable[Document], zone: ZoneInfo) -> Any:
 
 
 def _refunds(refunds: Iterable[Document], zone: ZoneInfo) -> Any:
-    made = table("id", "Data", "Valor", "Situação", "Meio", title="Reembolsos", right=("Valor",))
+    made = table("id", "Data", "Valor", "Situação", "Como", "Meio", "Itens", title="Reembolsos", right=("Valor",))
+    ways = {"online": "pelo provedor", "offline": "por fora"}
     states = {"pending": "em andamento", "done": "feito", "failed": "não realizado"}
     for one in refunds:
         state = states.get(one["state"], one["state"])
-        made.add_row(escape(one["id"]), moment(one["created_at"], zone), money(one["amount_cents"]), state, one["method"] or "")
+        lines = [f"{quantity} {sku}{' (ao estoque)' if back else ''}" for sku, quantity, back in one["detail"].get("lines", ())]
+        made.add_row(
+            escape(one["id"]), moment(one["created_at"], zone), money(one["amount_cents"]), state, ways.get(one["mode"] or "", ""),
+            one["method"] or "", escape(", ".join(lines)),
+        )  # fmt: skip
     return made
 
 
-def _comments(comments: Iterable[Document], zone: ZoneInfo) -> Any:
-    made = table("Quando", "Quem", "Comentário", "Sobre", "Cliente avisado", "Visível", title="Comentários")
+def _comments(order: Document, zone: ZoneInfo, labels: Mapping[str, str]) -> Any:
+    title = f"Comentários (total {money(order['total_cents'])})"
+    made = table("Quando", "Quem", "Situação", "Comentário", "Sobre", "Cliente avisado", "Visível", title=title)
     kinds = {"invoice": "fatura", "shipment": "entrega", "refund": "reembolso"}
-    for one in comments:
+    for one in order["comments"]:
         about = f"{kinds.get(one['document']['kind'], one['document']['kind'])} {one['document']['id']}" if one["document"] else ""
         flags = ["sim" if one[name] else "não" for name in ("notified", "visible")]
-        made.add_row(moment(one["at"], zone), escape(one["actor"] or ""), escape(one["text"]), escape(about), *flags)
+        status = escape(labels.get(one["status"], one["status"]))
+        made.add_row(moment(one["at"], zone), escape(one["actor"] or ""), status, escape(one["text"]), escape(about), *flags)
     return made
 
 

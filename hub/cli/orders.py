@@ -1,91 +1,114 @@
 """`hub orders`: the list with the panel's filters, and one order whole."""
 
-from datetime import date
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import typer
 
-from hub.cli import order_page, tables
+from hub.cli import order_page, saved, tables
+from hub.cli.exporting import AsFormat, Format, Out, Separator
+from hub.cli.exporting import export as write_export
 from hub.cli.failures import Failure, Status
-from hub.cli.options import AsJson, DatabaseUrl, Limit, Page, day_begins, day_ends, opened, parse_amount, parse_day
+from hub.cli.given import takes
+from hub.cli.options import AsJson, DatabaseUrl, Limit, Page, opened
+from hub.cli.order_filter import FILTERS, SAVED, filter_of, words_of
 from hub.cli.output import console, print_json
 from hub.domain.labels import ACTION_LABELS
-from hub.engine.order_document import order_document
+from hub.engine import status_catalog
+from hub.engine.order_document import order_document, payment_methods
+from hub.exports.columns import Column
 from hub.store import lists
-from schemas.vocabulary import EXCEPTION_KINDS
 
-app: Final = typer.Typer(help="Orders: list, show, allowed actions.", no_args_is_help=True)
+app: Final = typer.Typer(help="Orders: list, show, export, allowed actions, saved filters.", no_args_is_help=True)
+
+
+app.add_typer(saved.app, name="filters")
+
+Sort = Annotated[str, typer.Option("--sort", metavar="COLUMN", help=f"{', '.join(lists.SORTS)}; with - in front the other way round.")]
+
+EXPORTED: Final = (
+    Column("number", "Pedido"),
+    Column("placed_at", "Data", "instant"),
+    Column("customer", "Cliente"),
+    Column("ship_to", "Entregar a"),
+    Column("total_cents", "Total", "money"),
+    Column("captured_cents", "Pago", "money"),
+    Column("refunded_cents", "Estornado", "money"),
+    Column("charged_back_cents", "Contestado", "money"),
+    Column("label", "Situação"),
+    Column("status", "Código da situação"),
+    Column("shipping_carrier", "Transportadora"),
+    Column("shipping_service", "Serviço"),
+    Column("products", "Produtos"),
+    Column("skus", "SKUs"),
+    Column("exceptions", "Exceções"),
+    Column("updated_at", "Atualizado", "instant"),
+)
+"""The list's columns, with those of the panel that a terminal has no room for."""
 
 
 @app.command("list")
+@takes({**FILTERS, **SAVED})
 def list_(
-    number: Annotated[str | None, typer.Option("--number", help="Order number; 1000* finds all that begin so.")] = None,
-    product: Annotated[
-        str | None, typer.Option("--product", metavar="TEXT", help="An item's name holds this; accents and case do not matter.")
-    ] = None,
-    sku: Annotated[str | None, typer.Option("--sku", help="An item has this SKU; CAM* finds all that begin so.")] = None,
-    placed_from: Annotated[
-        date | None, typer.Option("--from", metavar="DAY", parser=parse_day, help="Placed on this day or later.")
-    ] = None,
-    placed_to: Annotated[date | None, typer.Option("--to", metavar="DAY", parser=parse_day, help="Placed on this day or before.")] = None,
-    customer: Annotated[
-        str | None, typer.Option("--customer", metavar="TEXT", help="Name or e-mail holds these words; accents and case do not matter.")
-    ] = None,
-    delivery: Annotated[
-        str | None, typer.Option("--delivery", metavar="TEXT", help="Carrier's code, or part of the service's name.")
-    ] = None,
-    total_min: Annotated[
-        int | None, typer.Option("--total-min", metavar="REAIS", parser=parse_amount, help="Total at least, as in 119,70.")
-    ] = None,
-    total_max: Annotated[int | None, typer.Option("--total-max", metavar="REAIS", parser=parse_amount, help="Total at most.")] = None,
-    paid_min: Annotated[int | None, typer.Option("--paid-min", metavar="REAIS", parser=parse_amount, help="Captured at least.")] = None,
-    paid_max: Annotated[int | None, typer.Option("--paid-max", metavar="REAIS", parser=parse_amount, help="Captured at most.")] = None,
-    status: Annotated[
-        list[str] | None, typer.Option("--status", metavar="CODE", help="Status, as in pending; many: repeat, or commas.")
-    ] = None,
-    exception: Annotated[
-        list[str] | None, typer.Option("--exception", metavar="KIND", help="Has an open exception of this kind; may be given many times.")
-    ] = None,
-    sort: Annotated[
-        str, typer.Option("--sort", metavar="COLUMN", help=f"{', '.join(lists.SORTS)}; with - in front the other way round.")
-    ] = "-placed",
+    given: dict[str, Any],
+    sort: Sort = "-placed",
     limit: Limit = 50,
     page: Page = 1,
     as_json: AsJson = False,
     database_url: DatabaseUrl = None,
 ) -> None:
     """List orders, newest first. All filters given must fit."""
-    if sort.removeprefix("-") not in lists.SORTS:
-        raise typer.BadParameter(f"{sort!r} is none of {', '.join(lists.SORTS)}", param_hint="--sort")
-    for kind in exception or ():
-        if kind not in EXCEPTION_KINDS:
-            raise typer.BadParameter(f"{kind!r} is none of {', '.join(EXCEPTION_KINDS)}", param_hint="--exception")
+    _check_sort(sort)
+    words_of(given)  # wrong words are refused before anything is opened
     with opened(database_url) as (settings, database), database.read() as connection:
-        zone = settings.timezone
-        wanted = lists.OrderFilter(
-            number=number,
-            product=product,
-            sku=sku,
-            placed_from=day_begins(placed_from, zone) if placed_from else None,
-            placed_to=day_ends(placed_to, zone) if placed_to else None,
-            customer=customer,
-            delivery=delivery,
-            total_min=total_min,
-            total_max=total_max,
-            paid_min=paid_min,
-            paid_max=paid_max,
-            statuses=tuple(code.strip() for word in status or () for code in word.split(",") if code.strip()),
-            exceptions=tuple(exception or ()),
-        )
-        rows = lists.list_orders(connection, wanted, sort=sort, limit=limit, offset=(page - 1) * limit)
+        wanted = filter_of(connection, given, settings.timezone)
+        labels = status_catalog.load(connection).labels
+        found = lists.list_orders(connection, wanted, sort=sort, limit=limit, offset=(page - 1) * limit)
+        methods = payment_methods(connection, [row["number"] for row in found])
+        rows = [
+            {**row, "label": labels.get(row["status"], row["status"]), "payment_methods": methods[row["number"]]}
+            | _age(row, datetime.now(UTC))
+            for row in found
+        ]
         if as_json:
-            print_json([{**row, "label": tables.label_of(row["status"])} for row in rows])
+            print_json(rows)
             return
         total = lists.count_orders(connection, wanted)
         out = console()
-        out.print(tables.orders(rows, zone, title=None))
+        out.print(tables.orders(rows, settings.timezone, title=None))
         pages = max(1, -(-total // limit))
         out.print(f"{total} pedido{'' if total == 1 else 's'}, página {page} de {pages}", style="dim")
+
+
+def _age(row: dict[str, Any], now: datetime) -> dict[str, int | None]:
+    """Say for how many days an order has waited for its money (R3); nothing when it does not."""
+    waits = row["state"] in ("new", "pending_payment", "payment_review")
+    return {"waiting_days": max(0, (now - row["placed_at"]).days) if waits else None}
+
+
+def _check_sort(sort: str) -> None:
+    if sort.removeprefix("-") not in lists.SORTS:
+        raise typer.BadParameter(f"{sort!r} is none of {', '.join(lists.SORTS)}", param_hint="--sort")
+
+
+@app.command()
+@takes({**FILTERS, **SAVED})
+def export(
+    given: dict[str, Any],
+    sort: Sort = "-placed",
+    form: AsFormat = Format.CSV,
+    out: Out = None,
+    separator: Separator = ",",
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Write all orders that fit, every page of the list, as CSV or for a spreadsheet."""
+    _check_sort(sort)
+    words_of(given)  # wrong words are refused before anything is opened
+    with opened(database_url) as (settings, database), database.read() as connection:
+        wanted = filter_of(connection, given, settings.timezone)
+        labels = status_catalog.load(connection).labels
+        rows = ({**row, "label": labels.get(row["status"], row["status"])} for row in lists.stream_orders(connection, wanted, sort=sort))
+        write_export("Pedidos", EXPORTED, rows, settings.timezone, form, out, separator)
 
 
 @app.command()
@@ -102,7 +125,7 @@ def show(
         if as_json:
             print_json(document)
         else:
-            order_page.show(console(), document, settings.timezone)
+            order_page.show(console(), document, settings.timezone, status_catalog.load(connection).labels)
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """Tables of what listings and replay show: orders in the shop's Portuguese, everything for operators in English."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, assert_never
 from zoneinfo import ZoneInfo
 
 from rich.markup import escape
@@ -10,6 +10,7 @@ from rich.table import Table
 from hub.cli.output import STATE_STYLES, moment, table
 from hub.domain.labels import STATUS_LABELS
 from hub.engine.timeline import money
+from hub.exports.columns import Column, text_of
 
 Row = Mapping[str, Any]
 
@@ -34,15 +35,20 @@ def short(text: object, length: int = _LONG_TEXT) -> str:
 
 def orders(rows: Iterable[Row], zone: ZoneInfo, title: str | None = "Pedidos") -> Table:
     """Show orders, one a line."""
-    made = table("Pedido", "Data", "Cliente", "Total", "Pago", "Situação", "Entrega", "Atenção", title=title, right=("Total", "Pago"))
-    for row in rows:
+    shown = list(rows)
+    # Replay does not look the means up.
+    with_methods = any("payment_methods" in row for row in shown)
+    names = ("Pedido", "Data", "Cliente", "Total", "Pago", *(("Meio",) if with_methods else ()), "Situação", "Entrega", "Atenção")
+    made = table(*names, title=title, right=("Total", "Pago"))
+    for row in shown:
         made.add_row(
             escape(row["number"]),
             moment(row["placed_at"], zone),
             short(row["customer"], 30),
             money(row["total_cents"]),
             money(row["captured_cents"] - row["refunded_cents"] - row["charged_back_cents"]) if row["captured_cents"] else "",
-            styled_label(row),
+            *((", ".join(row["payment_methods"]),) if with_methods else ()),
+            styled_label(row) + (f" há {days} dia{'' if days == 1 else 's'}" if (days := row.get("waiting_days")) else ""),
             short(row["shipping_carrier"], 20),
             f"[red]{', '.join(row['exceptions'])}[/]" if row["exceptions"] else "",
         )
@@ -168,16 +174,29 @@ TRANSACTION_LABELS: Final[Mapping[str, str]] = {
 }
 
 
-def invoices(rows: Iterable[Row], zone: ZoneInfo, title: str | None = "Faturas") -> Table:
-    """Show the hub's sale invoices."""
-    made = table("Fatura", "Data", "Pedido", "Data do pedido", "Cliente", "Valor", title=title, right=("Valor",))
+def columns(wanted: Sequence[Column], rows: Iterable[Row], zone: ZoneInfo) -> Table:
+    """Show rows by the columns that an export would have."""
+    figures = tuple(one.heading for one in wanted if one.kind in ("money", "number"))
+    made = table(*(one.heading for one in wanted), right=figures)
     for row in rows:
-        made.add_row(
-            escape(row["number"]),
-            moment(row["created_at"], zone),
-            escape(row["order"]),
-            moment(row["placed_at"], zone),
-            short(row["customer"], 30),
-            money(row["total_cents"]),
-        )
+        made.add_row(*(cell(one, row[one.field], zone) for one in wanted))
     return made
+
+
+def cell(column: Column, value: Any, zone: ZoneInfo) -> str:
+    """Write one value for a person, safe to print."""
+    if value is None:
+        return ""
+    match column.kind:
+        case "money":
+            return money(value)
+        case "instant":
+            return moment(value, zone)
+        case "flag":
+            return "sim" if value else ""
+        case "number":
+            return str(value)
+        case "text":
+            return short(text_of(value), 60)
+        case _:
+            assert_never(column.kind)

@@ -52,16 +52,20 @@ def order_document(connection: Connection, number: str) -> dict[str, Any] | None
     row = connection.execute(select(orders).where(orders.c.number == number)).mappings().first()
     if row is None:
         return None
-    now = view(load(row["ledger"]), status_catalog.load(connection))
+    statuses = status_catalog.load(connection)
+    now = view(load(row["ledger"]), statuses)
     document = _pick(
         row,
         (
             "number", "state", "status", "base_state", "payment_state", "fulfilment_state", "fiscal_state", "total_cents", "due_cents",
             "captured_cents", "refunded_cents", "charged_back_cents", "version", "placed_at", "updated_at", "parent", "child",
+            "discount_cents",
         ),
     )  # fmt: skip
     document |= {
         "label": now.label,
+        "shipping": {"carrier": row["shipping_carrier"], "service": row["shipping_service"], "amount_cents": row["shipping_cents"]},
+        "statuses": list(statuses.assigned.get(row["state"], ())),
         "hold_reasons": list(now.hold_reasons),
         "remaining_cents": now.remaining_cents,
         "attention": list(now.attention),
@@ -106,6 +110,16 @@ def order_document(connection: Connection, number: str) -> dict[str, Any] | None
     }
     document |= _personal(connection, number, row["customer_id"])
     return document
+
+
+def payment_methods(connection: Connection, numbers: Sequence[str]) -> dict[str, list[str]]:
+    """Say by which means each order is, or may be, paid: those that brought money, else those that still may, else all."""
+    found: dict[str, list[str]] = {}
+    for number, ledger in connection.execute(select(orders.c.number, orders.c.ledger).where(orders.c.number.in_(numbers))):
+        attempts = view(load(ledger)).attempts
+        chosen = [one for one in attempts if one.captured_cents] or [one for one in attempts if one.live] or attempts
+        found[number] = list(dict.fromkeys(one.method for one in chosen))
+    return found
 
 
 def exception_document(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,25 +6,24 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, FromClause, Row, Select, and_, delete, func, or_, select
 from sqlalchemy.engine import RowMapping
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from hub.store.folding import folded
 from hub.store.tables import (
     dead_letters,
     exceptions,
-    invoices,
     order_items,
     order_personal,
     orders,
     outbound_requests,
     outbox,
     parked_facts,
-    transactions,
 )
 from schemas.commands import DeadLetterFilter
 
-SORTS: Final[Mapping[str, ColumnElement[Any]]] = {
+SORTS: Final[Mapping[str, Column[Any]]] = {
     "placed": orders.c.placed_at,
     "updated": orders.c.updated_at,
     "number": orders.c.number,
@@ -77,16 +76,14 @@ def _order_conditions(connection: Connection, wanted: OrderFilter) -> list[Colum
     if wanted.numbers is not None:
         conditions.append(orders.c.number.in_(wanted.numbers))
     if wanted.number is not None:
-        conditions.append(_word(orders.c.number, wanted.number))
+        conditions.append(word_fits(orders.c.number, wanted.number))
     if wanted.product is not None:
         names = _product_names(connection, wanted.product)
         conditions.append(orders.c.number.in_(select(order_items.c.order_number).where(order_items.c.name.in_(names))))
     if wanted.sku is not None:
-        conditions.append(orders.c.number.in_(select(order_items.c.order_number).where(_word(order_items.c.sku, wanted.sku))))
+        conditions.append(orders.c.number.in_(select(order_items.c.order_number).where(word_fits(order_items.c.sku, wanted.sku))))
     if wanted.customer is not None:
-        # Word by word, so that a second name in between does not hide a customer.
-        words = [order_personal.c.search.contains(word, autoescape=True) for word in folded(wanted.customer).split()]
-        conditions.append(orders.c.number.in_(select(order_personal.c.order_number).where(and_(True, *words))))
+        conditions.append(of_customer(orders.c.number, wanted.customer))
     if wanted.delivery is not None:
         carrier = orders.c.shipping_carrier == wanted.delivery.lower()
         conditions.append(or_(carrier, func.lower(orders.c.shipping_service).contains(wanted.delivery.lower(), autoescape=True)))
@@ -110,7 +107,13 @@ def _order_conditions(connection: Connection, wanted: OrderFilter) -> list[Colum
     return conditions
 
 
-def _word(column: ColumnElement[str], word: str) -> ColumnElement[bool]:
+def of_customer(number: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    """Compare with the names and e-mail of the customer, word by word, so that a second name in between does not hide anybody."""
+    words = [order_personal.c.search.contains(word, autoescape=True) for word in folded(text).split()]
+    return number.in_(select(order_personal.c.order_number).where(and_(True, *words)))
+
+
+def word_fits(column: ColumnElement[str], word: str) -> ColumnElement[bool]:
     """Compare exactly, or by what stands before a final `*`. Case as typed, or all upper, so that an index can serve."""
     if word.endswith("*"):
         begin = word[:-1]
@@ -139,22 +142,57 @@ def list_orders(
     connection: Connection, wanted: OrderFilter, *, sort: str = "-placed", limit: int | None = None, offset: int = 0
 ) -> list[dict[str, Any]]:
     """Read one page of orders as plain rows: columns of the order, names, and the kinds of its open exceptions."""
-    column = SORTS[sort.removeprefix("-")]
-    statement: Select[Any] = (
-        select(*_ORDER_COLUMNS, order_personal.c.name, order_personal.c.shipping_address)
-        .outerjoin(order_personal, order_personal.c.order_number == orders.c.number)
-        .where(*_order_conditions(connection, wanted))
-        .order_by(column.desc() if sort.startswith("-") else column.asc(), orders.c.number)
-        .limit(limit)
-        .offset(offset)
-    )
-    found = rows(connection, statement)
+    # The page is cut before names are joined to it: else, sorted by a column without an index, a million rows get theirs.
+    conditions = _order_conditions(connection, wanted)
+    cut = select(*_ORDER_COLUMNS).where(*conditions).order_by(*_sorted(orders.c, sort)).limit(limit).offset(offset)
+    return _completed(connection, rows(connection, _named(cut.subquery("page"), sort)))
+
+
+def stream_orders(connection: Connection, wanted: OrderFilter, *, sort: str = "-placed") -> Iterator[dict[str, Any]]:
+    """Read all orders of a filter as the list gives them, with the names and SKUs of their items, a few hundred held at a time."""
+    for part in parts(connection, _named(orders, sort).where(*_order_conditions(connection, wanted))):
+        items = _items(connection, [row["number"] for row in part])
+        for row in _completed(connection, part):
+            names, skus = items.get(row["number"], ([], []))
+            yield {**row, "products": names, "skus": skus}
+
+
+def parts(connection: Connection, statement: Select[Any]) -> Iterator[list[dict[str, Any]]]:
+    """Read rows in parts, by a cursor that stays in the database: one statement sees one state of it, however long it is read."""
+    found = connection.execute(statement, execution_options={"yield_per": _CHUNK})
+    for part in found.mappings().partitions():
+        yield [{str(name): value for name, value in row.items()} for row in part]
+
+
+def _named(source: FromClause, sort: str) -> Select[Any]:
+    joined = source.outerjoin(order_personal, order_personal.c.order_number == source.c.number)
+    columns = [source.c[column.name] for column in _ORDER_COLUMNS]
+    return select(*columns, order_personal.c.name, order_personal.c.shipping_address).select_from(joined).order_by(*_sorted(source.c, sort))
+
+
+def _sorted(columns: ReadOnlyColumnCollection[str, Any], sort: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    column = columns[SORTS[sort.removeprefix("-")].name]
+    return (column.desc() if sort.startswith("-") else column.asc(), columns["number"])
+
+
+def _completed(connection: Connection, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     kinds = _open_kinds(connection, [row["number"] for row in found])
     for row in found:
         address = row.pop("shipping_address")
         row["customer"] = row.pop("name")
         row["ship_to"] = (orjson.loads(address).get("name") if address else None) or row["customer"]
         row["exceptions"] = kinds.get(row["number"], [])
+    return found
+
+
+def _items(connection: Connection, numbers: Sequence[str]) -> dict[str, tuple[list[str], list[str]]]:
+    columns = (order_items.c.order_number, order_items.c.name, order_items.c.sku)
+    statement = select(*columns).where(order_items.c.order_number.in_(numbers)).order_by(order_items.c.order_number, order_items.c.line)
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    for number, name, sku in connection.execute(statement):
+        names, skus = found.setdefault(number, ([], []))
+        names.append(name)
+        skus.append(sku)
     return found
 
 
@@ -191,17 +229,30 @@ def list_exceptions(
     order: str | None = None,
     kinds: Sequence[str] = (),
     resolved: bool = False,
+    since: datetime | None = None,
+    until: datetime | None = None,
     limit: int | None = None,
     offset: int = 0,
 ) -> list[dict[str, Any]]:
-    """Read exceptions, oldest first; only open ones unless `resolved` asks for the settled ones."""
+    """Read exceptions, oldest first; only open ones unless `resolved` asks for the settled ones. `until` is exclusive."""
+    statement = exceptions_of(order=order, kinds=kinds, resolved=resolved, since=since, until=until)
+    return rows(connection, statement.limit(limit).offset(offset))
+
+
+def exceptions_of(
+    *, order: str | None, kinds: Sequence[str], resolved: bool, since: datetime | None = None, until: datetime | None = None
+) -> Select[Any]:
+    """Say which exceptions are meant, oldest first."""
     statement = select(exceptions).where(exceptions.c.resolved_at.is_not(None) if resolved else exceptions.c.resolved_at.is_(None))
     if order is not None:
         statement = statement.where(exceptions.c.order_number == order)
     if kinds:
         statement = statement.where(exceptions.c.kind.in_(kinds))
-    statement = statement.order_by(exceptions.c.opened_at, exceptions.c.id).limit(limit).offset(offset)
-    return rows(connection, statement)
+    if since is not None:
+        statement = statement.where(exceptions.c.opened_at >= since)
+    if until is not None:
+        statement = statement.where(exceptions.c.opened_at < until)
+    return statement.order_by(exceptions.c.opened_at, exceptions.c.id)
 
 
 def exception_by_id(connection: Connection, row_id: int) -> dict[str, Any] | None:
@@ -313,34 +364,6 @@ def list_outbound(connection: Connection, *, after: int = 0) -> tuple[list[dict[
         else:
             others.append({**common, "id": row["id"], "action": row["action"], "parameters": orjson.loads(row["parameters"])})
     return fetches, others
-
-
-# -- follow-up lists -----------------------------------------------------------------------------------------------------------
-
-
-def list_transactions(
-    connection: Connection, *, order: str | None = None, kinds: Sequence[str] = (), limit: int | None = None, offset: int = 0
-) -> list[dict[str, Any]]:
-    """Read movements of money, newest first."""
-    statement = select(transactions)
-    if order is not None:
-        statement = statement.where(transactions.c.order_number == order)
-    if kinds:
-        statement = statement.where(transactions.c.kind.in_(kinds))
-    statement = statement.order_by(transactions.c.occurred_at.desc(), transactions.c.order_number, transactions.c.key)
-    return rows(connection, statement.limit(limit).offset(offset))
-
-
-def list_invoices(connection: Connection, *, order: str | None = None, limit: int | None = None, offset: int = 0) -> list[dict[str, Any]]:
-    """Read the hub's sale invoices with their customers' names, newest first."""
-    statement = (
-        select(invoices, orders.c.placed_at, order_personal.c.name)
-        .join(orders, orders.c.number == invoices.c.order_number)
-        .outerjoin(order_personal, order_personal.c.order_number == invoices.c.order_number)
-    )
-    if order is not None:
-        statement = statement.where(invoices.c.order_number == order)
-    return rows(connection, statement.order_by(invoices.c.created_at.desc(), invoices.c.number).limit(limit).offset(offset))
 
 
 # -- the outbox ----------------------------------------------------------------------------------------------------------------

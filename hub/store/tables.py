@@ -364,6 +364,7 @@ invoices: Final = Table(
     Column("captures", Text, nullable=False, comment="JSON list of transaction keys"),
     Column("created_at", UtcInstant, nullable=False),
     Column("email_sent", Boolean, nullable=False, server_default=text("false")),
+    Index("ix_invoices_created_at", "created_at"),
 )
 
 shipments: Final = Table(
@@ -431,6 +432,7 @@ transactions: Final = Table(
     Column("amount_cents", BigInteger),
     Column("closed", Boolean, nullable=False, server_default=text("false")),
     Column("occurred_at", UtcInstant, nullable=False),
+    Index("ix_transactions_occurred_at", "occurred_at"),
 )
 
 fiscal_documents: Final = Table(
@@ -517,4 +519,13 @@ audit: Final = Table(
     Index("ix_audit_recorded_at", "recorded_at"),
     Index("ix_audit_order_number", "order_number"),
     Index("ix_audit_actor", "actor"),
+)
+
+saved_filters: Final = Table(
+    "saved_filters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("filter", Text, nullable=False, comment="JSON: option -> value"),
+    Column("saved_by", Text, nullable=False, comment="the login"),
+    Column("saved_at", UtcInstant, nullable=False),
 )

@@ -74,7 +74,10 @@ def test_one_order_as_json_is_the_document_of_the_contract(hub: Run, shop: str) 
 def test_one_order_as_a_page(hub: Run, shop: str) -> None:
     result = hub("orders", "show", "2001", "--database-url", shop)
     assert result.exit_code == 0
-    for words in ("Pedido 2001", "Cliente Exemplo", "Pagamento confirmado: R$ 200,00 (Pix)", "overpaid", "Histórico", "Faturas"):
+    for words in ("Pedido 2001", "Cliente Exemplo", "Pagamento confirmado: R$ 200,00 (Pix)", "overpaid", "Histórico", "Faturas",
+        "(processing), estado Faturado", "Cobrança: ", "Envio: melhor_envio PAC, frete R$", "E-mail enviado",
+        "Situações que se podem escolher: Faturado (aprovado), Pedido em produção",
+    ):  # fmt: skip
         assert words in result.stdout
 
 

@@ -1,0 +1,1 @@
+"""Lists written as files that people open in a spreadsheet and programs read: CSV and SpreadsheetML, row by row."""
