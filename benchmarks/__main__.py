@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks import latency, report, sameness, systems, throughput
+from benchmarks import latency, plots, report, sameness, systems, throughput
 from benchmarks.arena import Arena, opened
+from benchmarks.further import Figure, Further
 from benchmarks.report import Report
 from benchmarks.systems import ProgramEnded, System
 from benchmarks.throughput import Stalled
@@ -34,6 +35,8 @@ class Options:
     repetitions: int
     latency_s: float
     memory_messages: int
+    crowd: int
+    further: bool
     families: tuple[str, ...]
     time_limit_s: float
     wait_quiet_s: float
@@ -80,7 +83,12 @@ class Bench:
             if options.latency_s > 0 and not self._out_of_time(f"latency of {system.name}"):
                 await self._latency(system)
         if options.memory_messages and "hub" in options.families and not self._out_of_time("memory"):
-            found.memory = await self._throughput(systems.hub(raw=True), options.memory_messages, 0)
+            found.memory = await self._throughput(systems.hub(raw=False), options.memory_messages, 0)
+        if options.further and "hub" in options.families and not self._out_of_time("more"):
+            # Not among the orders that the long run needs: they are more than the ten thousand that these figures start from.
+            self._arena.place_orders(options.messages)
+            await quiet(options.wait_quiet_s)
+            await Further(self._arena, options.messages, options.crowd, self._logs, self._figure).run()
 
     async def _contenders(self) -> list[System]:
         families = self._options.families
@@ -115,6 +123,10 @@ class Bench:
         self._found.latencies.append(found)
         say(f"{system.title}: at {rate:,.0f}/s p50 {found.p50_ms:.1f} ms, p99 {found.p99_ms:.1f} ms, max {found.max_ms:.1f} ms")
 
+    def _figure(self, one: Figure) -> None:
+        self._found.further.append(one)
+        say(f"{one.group}: {one.what}: {one.value:,.0f} {one.unit}" + ("" if one.beside is None else f", {one.value / one.beside:.2f}x"))
+
     def _out_of_time(self, what: str) -> bool:
         if time.monotonic() < self._ends_at:
             return False
@@ -135,23 +147,30 @@ def parse(arguments: Sequence[str] | None) -> Options:
     parser.add_argument("--messages", type=int, help="captures per run (default 10000; quick 2000)")
     parser.add_argument("--repetitions", type=int, help="interleaved repetitions (default 3; quick 1)")
     parser.add_argument("--latency-s", type=float, help="seconds per latency run (default 20; quick 4; 0 = none)")
-    parser.add_argument("--memory-messages", type=int, default=0, help="one more run of the hub with so many captures, for its memory")
+    parser.add_argument(
+        "--memory-messages", type=int, help="one more run of the hub with so many captures, for its memory (default 200000; quick 0)"
+    )
+    parser.add_argument("--crowd", type=int, help="orders present in the last measurements (default 1000000; quick 0 = none)")
+    parser.add_argument("--no-further", action="store_true", help="only rates, latency and memory")
     parser.add_argument("--systems", default=",".join(_FAMILIES), help="which of plain, bare, hub (default all)")
-    parser.add_argument("--time-limit-s", type=float, default=1_800.0, help="no further run starts after this")
+    parser.add_argument("--time-limit-s", type=float, default=3_600.0, help="no further run starts after this")
     parser.add_argument("--wait-quiet-s", type=float, help="wait so long for an idle machine before each run (default 60; quick 0)")
-    parser.add_argument("--out", type=Path, default=OUT, help="folder for report.md and report.json")
+    parser.add_argument("--out", type=Path, default=OUT, help="folder for report.md, report.json and the plots")
     given = parser.parse_args(arguments)
     families = tuple(part.strip() for part in given.systems.split(",") if part.strip())
     if unknown := [name for name in families if name not in _FAMILIES]:
         parser.error(f"unknown system {', '.join(unknown)}: choose from {', '.join(_FAMILIES)}")
     messages = given.messages or (2_000 if given.quick else 10_000)
-    if messages < 1 or given.memory_messages < 0:
+    memory = given.memory_messages if given.memory_messages is not None else (0 if given.quick else 200_000)
+    if messages < 1 or memory < 0:
         parser.error("the number of messages must be positive")
     return Options(
         messages,
         given.repetitions or (1 if given.quick else 3),
         given.latency_s if given.latency_s is not None else (4.0 if given.quick else 20.0),
-        given.memory_messages,
+        memory,
+        given.crowd if given.crowd is not None else (0 if given.quick else 1_000_000),
+        not given.no_further,
         families,
         given.time_limit_s,
         given.wait_quiet_s if given.wait_quiet_s is not None else (0.0 if given.quick else 60.0),
@@ -190,6 +209,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     finally:
         if found.runs:
+            options.out.mkdir(parents=True, exist_ok=True)
+            found.plots = plots.draw(found, options.out)
             report.write(found, options.out)
             print(report.markdown(found))
     return 0

@@ -3,7 +3,6 @@
 Each pair gives the same result; that is checked before it is timed. Nothing here is used by the hub.
 """
 
-import hashlib
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ from benchmarks.report import table
 from hub.domain.ledger import load
 from hub.domain.view import view
 from hub.engine.engine import Engine
-from hub.engine.order_state import event_id, instant_text
+from hub.engine.order_state import instant_text
 from hub.store import bulk, tables
 from scripts.servers import PrivatePostgres, ServerFailed, ServersMissing, ensure_installed
 from tests.traffic import placed
@@ -54,30 +53,6 @@ def best_us(function: Callable[[], object], count: int) -> float:
 
 
 # -- pure functions ---------------------------------------------------------------------------------------------------
-
-_NAMESPACE: Final = bytes.fromhex("8f8a1c0e2f4e5b7d9c3a6d1e0b5f4a21")
-
-
-def quick_event_id(order: str, sequence: int) -> str:
-    """Give the same uuid5 without building UUID objects: SHA-1, with version and variant set."""
-    digest = bytearray(hashlib.sha1(_NAMESPACE + f"{order}:{sequence}".encode(), usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    found = digest.hex()
-    return f"{found[:8]}-{found[8:12]}-{found[12:16]}-{found[16:20]}-{found[20:]}"
-
-
-def event_ids() -> Pair:
-    """The id of an event."""
-    numbers = [(order_number(index), index % 7 + 1) for index in range(_ROWS)]
-    assert [event_id(*one) for one in numbers] == [quick_event_id(*one) for one in numbers]
-    return Pair(
-        "id of an event",
-        "uuid.uuid5",
-        best_us(lambda: [event_id(*one) for one in numbers], _ROWS),
-        "SHA-1 and hex by hand",
-        best_us(lambda: [quick_event_id(*one) for one in numbers], _ROWS),
-    )
 
 
 def event_bodies() -> Pair:
@@ -186,7 +161,7 @@ def main() -> int:
             engine = open_engine(postgres.database_url())
             feed(engine, _ORDERS, [placed(order_number(index)) for index in range(_ORDERS)], 60.0, "applied")
             feed(engine, _ORDERS, pix_messages(0, _ORDERS), 60.0, "applied")
-            pairs = [event_ids(), event_bodies(), opening(engine), preparation(engine), *outbox_inserts(engine)]
+            pairs = [event_bodies(), opening(engine), preparation(engine), *outbox_inserts(engine)]
             engine.database.dispose()
     except (ServersMissing, ServerFailed) as error:
         print(f"alternatives: {error}", file=sys.stderr)

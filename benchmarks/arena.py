@@ -33,7 +33,8 @@ middle of a short run."""
 
 EVENTS_QUEUE: Final = "bench.events"
 INBOUND_QUEUE: Final = topology.inbound_queue(SOURCE)
-_TEMPLATE: Final = "placed"
+PLACED: Final = "placed"
+"""The database of every run: orders placed and not paid."""
 _WINDOW: Final = 500
 
 
@@ -45,6 +46,23 @@ def order_number(index: int) -> str:
 def pix_messages(start: int, count: int) -> list[Message]:
     """Make one Pix for each of these orders."""
     return [pix(order_number(index)) for index in range(start, start + count)]
+
+
+def feed(engine: Engine, messages: Sequence[Message], *, expected: str = "applied") -> None:
+    """Put messages through the engine in full batches. Raises: RuntimeError when one ends otherwise."""
+    for start in range(0, len(messages), 256):
+        now = datetime.now(UTC)
+        part = messages[start : start + 256]
+        outcomes = engine.process([Delivery(one.key, RawDelivery(one.body, {}, now, one.key)) for one in part])
+        if wrong := [outcome for outcome in outcomes if outcome.kind != expected]:
+            raise RuntimeError(f"expected {expected}, got {wrong[0]}")
+
+
+def place(engine: Engine, start: int, count: int) -> None:
+    """Place orders now; dated days back, the scheduler would give them up while something is measured."""
+    for first in range(start, start + count, 256):
+        now = datetime.now(UTC)
+        feed(engine, [placed(order_number(index), at=now) for index in range(first, min(first + 256, start + count))])
 
 
 def settings(database_url: str) -> Settings:
@@ -102,31 +120,38 @@ class Arena:
 
     def place_orders(self, count: int) -> float:
         """Make the template: orders placed by the hub's own engine, their events gone. Returns orders placed per second."""
-        self._administer(f"DROP DATABASE IF EXISTS {_TEMPLATE}", f"CREATE DATABASE {_TEMPLATE}")
-        database = Database.open(self.postgres.database_url(_TEMPLATE))
-        schema.upgrade(database)
-        engine = Engine(database, load_adapters(), settings(self.postgres.database_url(_TEMPLATE)), clock=lambda: datetime.now(UTC))
         began = time.monotonic()
-        for start in range(0, count, 256):
-            now = datetime.now(UTC)
-            # Placed now, or the scheduler gives them up while the latency is measured.
-            messages = [placed(order_number(index), at=now) for index in range(start, min(start + 256, count))]
-            outcomes = engine.process([Delivery(one.key, RawDelivery(one.body, {}, now, one.key)) for one in messages])
-            if any(outcome.kind != "applied" for outcome in outcomes):
-                raise RuntimeError(f"orders could not be placed: {outcomes[0]}")
-        took = time.monotonic() - began
-        database.dispose()
-        with psycopg.connect(self.postgres.database_url(_TEMPLATE), autocommit=True) as connection:
-            connection.execute("TRUNCATE outbox")
-            connection.execute("VACUUM ANALYZE")
+        with self.template(PLACED) as engine:
+            place(engine, 0, count)
+            took = time.monotonic() - began
         self.orders = count
         return count / took
 
+    @contextmanager
+    def template(self, name: str, *, from_template: str | None = None) -> Iterator[Engine]:
+        """Make a database to copy runs from: what the engine does in this block is in it, but for the events."""
+        origin = "" if from_template is None else f" TEMPLATE {from_template} STRATEGY file_copy"
+        self._administer(f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}{origin}")
+        url = self.postgres.database_url(name)
+        database = Database.open(url)
+        try:
+            schema.upgrade(database)
+            yield Engine(database, load_adapters(), settings(url), clock=lambda: datetime.now(UTC))
+        finally:
+            database.dispose()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("TRUNCATE outbox")
+            connection.execute("VACUUM ANALYZE")
+
+    def drop_template(self, name: str) -> None:
+        """Forget a template: a large one takes disk."""
+        self._administer(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
     @asynccontextmanager
-    async def ground(self) -> AsyncIterator[Ground]:
+    async def ground(self, template: str = PLACED) -> AsyncIterator[Ground]:
         """Prepare one run and clear it away afterwards."""
         name = f"run_{secrets.token_hex(4)}"
-        self._administer(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY file_copy", "CHECKPOINT")
+        self._administer(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy", "CHECKPOINT")
         self.rabbit.management.create_vhost(name)
         url = self.rabbit.amqp_url(name)
         try:

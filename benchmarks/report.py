@@ -7,6 +7,7 @@ from typing import Final
 
 import orjson
 
+from benchmarks.further import Figure
 from benchmarks.latency import Latency
 from benchmarks.throughput import Throughput
 from benchmarks.usage import QUIET_CORES
@@ -29,6 +30,8 @@ class Report:
     runs: list[Throughput] = field(default_factory=list)
     latencies: list[Latency] = field(default_factory=list)
     memory: Throughput | None = None
+    further: list[Figure] = field(default_factory=list)
+    plots: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
     def of(self, system: str) -> list[Throughput]:
@@ -76,6 +79,7 @@ def write(report: Report, folder: Path) -> None:
         "runs": [_run(run) for run in report.runs],
         "latencies": [asdict(one) for one in report.latencies],
         "memory": _run(report.memory) if report.memory else None,
+        "further": [asdict(one) for one in report.further],
         "remarks": report.remarks,
     }
     (folder / "report.json").write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
@@ -114,11 +118,21 @@ def markdown(report: Report) -> str:
         parts.append(table(head, [_latency_row(report, one) for one in report.latencies]))
     if memory := _memory_rows(report):
         parts.append(table(["resident memory", "after a tenth, MiB", "at the end, MiB", "messages", "growth"], memory))
+    if report.further:
+        parts.append(
+            table(["also measured, one run each", "value", "unit", "to one worker alone"], [_further_row(one) for one in report.further])
+        )
     if targets := _targets(report):
         parts.append("\n".join(targets))
+    parts += [f"![{name.removesuffix('.png')}]({name})" for name in report.plots]
     parts.append("\n".join(f"- {remark}" for remark in report.remarks))
     parts.append("\n".join(f"- {name}: {value}" for name, value in report.environment.items()))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _further_row(one: Figure) -> list[str]:
+    ratio = "" if one.beside is None else f"{one.value / one.beside:.2f}"
+    return [f"{one.group}: {one.what}", f"{one.value:,.0f}", one.unit, ratio]
 
 
 def _quietest(report: Report) -> str:

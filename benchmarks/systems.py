@@ -46,6 +46,8 @@ def hub(*, raw: bool, workers: int = 1) -> System:
     """The hub as a user runs it, relay in the same process; raw messages kept as by default, or not, as the peers do."""
     environment = {} if raw else {"HUB_RETAIN_RAW": "0"}
     name, title = ("hub-raw", "hub, raw messages kept (its default)") if raw else ("hub", "hub, raw messages not kept (as the peers)")
+    if workers > 1:
+        name, title = f"{name}-{workers}", f"{title}, {workers} workers"
     return System(name, title, ("hub", "run", "--workers", str(workers)), environment)
 
 
@@ -76,6 +78,11 @@ class ProgramEnded(RuntimeError):
     """A program under test ended by itself."""
 
 
+def clean_environment() -> dict[str, str]:
+    """Give this process's environment without settings of a hub."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+
+
 def _die_with_parent() -> None:
     # However this process ends, no program under test must go on knocking at servers that are gone.
     _LIBC.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
@@ -85,13 +92,12 @@ def _die_with_parent() -> None:
 def started(system: System, amqp_url: str, database_url: str, log: Path) -> Iterator[Running]:
     """Run a program for a block; it is asked to end, and after a while made to."""
     arguments = [part.format(amqp=amqp_url, database=database_url) for part in system.arguments]
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
     given = {"HUB_AMQP_URL": amqp_url, "HUB_DATABASE_URL": database_url, "HUB_ENV_FILE": "", **system.environment}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             cwd=ROOT,
-            env={**inherited, **given},
+            env={**clean_environment(), **given},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.arena import EVENTS_QUEUE, INBOUND_QUEUE, Arena, Ground, pix_messages
+from benchmarks.arena import EVENTS_QUEUE, INBOUND_QUEUE, PLACED, Arena, Ground, pix_messages
 from benchmarks.peers.pix import EVENTS_PER_CAPTURE
 from benchmarks.systems import Running, System, started
 from benchmarks.usage import Cpu, resident_bytes
@@ -60,21 +60,23 @@ class Throughput:
         return next((sample.resident_bytes for sample in self.timeline if sample.events >= wanted), self.timeline[-1].resident_bytes)
 
 
-async def measure(arena: Arena, system: System, messages: int, logs: Path, *, repetition: int = 0) -> Throughput:
-    """Run one system over so many captures. Raises: Stalled, ProgramEnded."""
-    async with arena.ground() as ground:
+async def measure(arena: Arena, system: System, messages: int, logs: Path, *, repetition: int = 0, template: str = PLACED) -> Throughput:
+    """Run one system over so many captures, on a copy of a template. Raises: Stalled, ProgramEnded."""
+    async with arena.ground(template) as ground:
         await ground.publish(pix_messages(0, messages))
+        there = _work(ground)
         load = os.getloadavg()[0]
         with started(system, ground.amqp_url, ground.database_url, logs / f"{system.name}-{messages}-{repetition}.log") as running:
-            began = await _first_taken(ground, running, messages)
+            began = await first_taken(ground, running, messages)
             before = arena.cpu(running.pid)
             timeline = await _watch(ground, running, messages, began)
             spent = arena.cpu(running.pid).since(before)
-        _require_same_work(ground, system, messages)
+        _require_same_work(there, _work(ground), system, messages)
         return Throughput(system.name, repetition, messages, timeline[-1].at_s, spent, load, tuple(timeline))
 
 
-async def _first_taken(ground: Ground, running: Running, messages: int) -> float:
+async def first_taken(ground: Ground, running: Running, messages: int) -> float:
+    """Wait until one of the waiting messages is taken; return that moment of the monotonic clock. Raises: Stalled, ProgramEnded."""
     deadline = time.monotonic() + _START_TIMEOUT_S
     while await ground.waiting(INBOUND_QUEUE) >= messages:
         running.require_alive()
@@ -107,12 +109,17 @@ async def _watch(ground: Ground, running: Running, messages: int, began: float) 
         await asyncio.sleep(_FINE_POLL_S if events >= _FINE_FROM * wanted else _POLL_S)
 
 
-def _require_same_work(ground: Ground, system: System, messages: int) -> None:
-    """Refuse a figure that was reached by doing less."""
+def _work(ground: Ground) -> tuple[int, ...]:
     (found,) = ground.rows(
         "SELECT (SELECT count(*) FROM orders WHERE state = 'processing'), (SELECT count(*) FROM invoices), "
-        "(SELECT count(*) FROM transactions), (SELECT count(*) FROM order_log WHERE kind = 'payment.captured'), "
+        "(SELECT count(*) FROM transactions WHERE kind = 'capture'), (SELECT count(*) FROM order_log WHERE kind = 'payment.captured'), "
         "(SELECT count(*) FROM inbox WHERE source = 'payments.pix')"
     )
+    return tuple(found)
+
+
+def _require_same_work(before: tuple[int, ...], after: tuple[int, ...], system: System, messages: int) -> None:
+    """Refuse a figure that was reached by doing less."""
+    found = [later - earlier for earlier, later in zip(before, after, strict=True)]
     if set(found) != {messages}:
-        raise Stalled(f"{system.name} left {found} orders in processing, invoices, transactions, log and inbox rows, not {messages} each")
+        raise Stalled(f"{system.name} left {found} orders in processing, invoices, captures, log and inbox rows, not {messages} each")

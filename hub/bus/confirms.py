@@ -9,6 +9,7 @@ tag is counted and the confirmation registered under the channel's lock, in the 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import aiormq
@@ -30,6 +31,23 @@ class Outgoing:
     properties: spec.Basic.Properties
 
 
+class _Publish(spec.Basic.Publish):
+    """A publish frame that is checked and encoded once: a shop's events share a few dozen routing keys."""
+
+    def __init__(self, exchange: str, routing_key: str) -> None:
+        super().__init__(exchange=exchange, routing_key=routing_key)
+        self._encoded = super().marshal()
+
+    def marshal(self) -> bytes:
+        """Return the encoded frame."""
+        return self._encoded
+
+
+@lru_cache(maxsize=1024)
+def _publish_frame(exchange: str, routing_key: str) -> _Publish:
+    return _Publish(exchange, routing_key)
+
+
 async def publish_many(channel: aiormq.Channel, messages: Sequence[Outgoing]) -> list["asyncio.Future[Any]"]:
     """Publish, not mandatory; each future ends with the broker's ack, or raises DeliveryError for its nack.
 
@@ -46,7 +64,7 @@ async def publish_many(channel: aiormq.Channel, messages: Sequence[Outgoing]) ->
             confirmation = channel.create_future()
             channel.confirmations[channel.delivery_tag] = confirmation
             confirmations.append(confirmation)
-            frames.append(spec.Basic.Publish(exchange=message.exchange, routing_key=message.routing_key))
+            frames.append(_publish_frame(message.exchange, message.routing_key))
             frames.append(ContentHeader(properties=message.properties, body_size=len(message.body)))
             frames.extend(ContentBody(message.body[start : start + room]) for start in range(0, len(message.body), room))
             size += len(message.body) + 300

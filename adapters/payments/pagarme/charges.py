@@ -1,7 +1,7 @@
 """What a charge says, event by event and status by status -> payment facts."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from adapters.contract import PayloadMalformed
@@ -75,6 +75,13 @@ def _captured(charge: Charge, told: Told) -> tuple[PaymentFact, ...]:
         raise PayloadMalformed(f"{told.place}.paid_amount: missing, and the charge is said to be paid")
     refunded = refunded_cents(charge)
     return (*capture, _refunded(charge, told, refunded, f"{told.event_id}:refunded")) if refunded else capture
+
+
+def _standing(charge: Charge, told: Told) -> tuple[PaymentFact, ...]:
+    """A paid charge as it stands: it stays `paid` while a refund waits, and after one failed; only the last operation shows that."""
+    transaction = charge.last_transaction
+    operation = replace(told, event_id=f"{told.event_id}:{transaction.id}:{transaction.status}")
+    return (*_captured(charge, told), *_refund_under_way(charge, operation))
 
 
 def _failed(charge: Charge, told: Told) -> tuple[PaymentFact, ...]:
@@ -151,9 +158,9 @@ def state_of(charge: Charge, told: Told) -> tuple[PaymentFact, ...]:
 STATUS_RULES: Final[Mapping[str, Rule]] = {
     "pending": _open,
     "processing": _open,
-    "paid": _captured,
-    "underpaid": _captured,
-    "overpaid": _captured,
+    "paid": _standing,
+    "underpaid": _standing,
+    "overpaid": _standing,
     "canceled": _canceled,
     "failed": _failed,
     "chargedback": _charged_back,
