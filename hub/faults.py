@@ -24,6 +24,11 @@ POINTS: Final = (
     "relay_after_delete",
     "archiver_before_commit",
     "archiver_before_ack",
+    "gateway_before_started",
+    "gateway_after_started",
+    "gateway_after_http",
+    "gateway_before_commit",
+    "gateway_after_commit",
 )
 
 EXIT_STATUS: Final = 86

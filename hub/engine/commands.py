@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import Connection
 
+from hub.domain.decisions import Decision
 from hub.domain.effects import Cause
 from hub.domain.fold import apply_decision
 from hub.domain.judge import Accepted, Judgement, Known, NoOp, Rejected, judge, offered
@@ -153,6 +154,33 @@ def give_policy_command(work: "UnitOfWork", state: OrderState, command: Command,
     if isinstance(verdict, Accepted):
         _apply(work, at, command, state, verdict, None)
     return verdict
+
+
+def record_outcome(work: "UnitOfWork", state: OrderState, decision: Decision) -> None:
+    """Write down what became of a request to a provider, as a decision of the hub's own; what is known already leaves no row."""
+    before = state.view
+    apply_decision(state.ledger, decision)
+    if not state.refresh():
+        return
+    position = state.advance(decision.at)
+    state.view = view(state.ledger)
+    cause = Cause(decision.kind, COMMANDS_KEY, decision.command_id, decision.at, decision.actor, decision)
+    events = work.publish(state, before, state.view, cause, decision.at)
+    document = decision.model_dump(mode="json", exclude_none=True)
+    work.log(
+        state,
+        position,
+        kind=decision.kind,
+        source=COMMANDS_KEY,
+        source_event_id=decision.command_id,
+        entry_key=hashlib.sha256(f"{COMMANDS_KEY}:{decision.kind}:{decision.command_id}".encode()).hexdigest()[:32],
+        occurred_at=decision.at,
+        at=decision.at,
+        body=orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode(),
+        events=events,
+        actor=decision.actor,
+    )
+    carry_out_policies(work, decision.at)
 
 
 def _document(work: "UnitOfWork", state: OrderState, at: datetime) -> dict[str, Any]:

@@ -138,6 +138,13 @@ class Preparer:
             prepared.deaths = (Death("adapter_error", f"{type(error).__name__} in {adapter.name}", body, trace),)
         return prepared
 
+    def translated(self, delivery: Delivery, adapter: Adapter, translation: Facts | Ignored | Fetch, now: datetime) -> Prepared:
+        """Prepare what an adapter has made of a provider's answer: it is trusted, the hub asked for it."""
+        prepared = Prepared(delivery, delivery.at or now, hashlib.sha256(delivery.raw.body).hexdigest(), adapter)
+        self._translated(prepared, adapter, translation)
+        prepared.inbox = None
+        return prepared
+
     def _adapter_of(self, key: str) -> Adapter | None:
         # A queue is bound with `<family>.<provider>.#`: what follows the provider is the edge's business.
         return self.adapters.get(".".join(key.split(".")[:2]))

@@ -84,6 +84,10 @@ _TEXTS: Final[Mapping[str, str]] = {
     "notify.resend": "E-mail reenviado",
     "exception.resolve": "Exceção resolvida",
     "reference.settled": "Disputa de referência resolvida",
+    "refund.done": "Estorno feito pelo provedor",
+    "refund.failed": "Estorno não feito pelo provedor",
+    "hub.outbound_unknown": "Resposta do provedor desconhecida",
+    "hub.outbound_unknown.settled": "Pedido ao provedor resolvido",
     "reference.conflict": "Referência disputada por mais de um pedido",
 }
 

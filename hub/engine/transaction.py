@@ -35,6 +35,8 @@ from schemas.commands import AddReference
 from schemas.facts import parse_fact
 
 _QUIET_AFTER: Final = timedelta(days=7)
+OUTBOUND_PREFIX: Final = "hub.outbound/"
+"""Before the routing key of an outbox row that goes to hub.outbound and not to hub.events."""
 HUB_SOURCE: Final = "hub"
 """Source of log rows that the hub writes about itself."""
 
@@ -574,17 +576,40 @@ class UnitOfWork:
         state.resolved.append({"order_number": state.number, "kind": kind, "key": key, **change})
 
     def _conflict(self, state: OrderState, key: str, claimants: tuple[str, ...], at: datetime) -> None:
-        """Open `reference_conflict` on an order. The ledger knows nothing of it, so it is a log row of the hub's own."""
+        """Open `reference_conflict` on an order."""
         if key in state.conflicts or (state.number, key) in rows.open_conflicts(self.connection, {key}):
             return
         state.conflicts.add(key)
-        position = state.advance(at)
         detail = {"reference": key, "orders": list(claimants)}
-        opened = {"kind": "reference_conflict", "key": key, "detail": detail, "resolve_with": ["reference.add"]}
-        event = state.number_event(EventDraft("exception.opened.reference_conflict", _conflict_body(opened, key), at), at)
+        self.open_own_exception(state, "reference_conflict", key, detail, ("reference.add",), at)
+
+    def open_own_exception(
+        self, state: OrderState, kind: str, key: str, detail: dict[str, Any], resolve_with: tuple[str, ...], at: datetime
+    ) -> None:
+        """Open an exception of the engine's on an order. The ledger knows nothing of it, so it is a log row of the hub's own."""
+        position = state.advance(at)
+        opened = {"kind": kind, "key": key, "detail": detail, "resolve_with": list(resolve_with)}
+        event = state.number_event(EventDraft(f"exception.opened.{kind}", _conflict_body(opened, key), at), at)
         self.pending.outbox.append(event)
-        self.open_exception(state, "reference_conflict", key, detail, ("reference.add",), at)
-        self._log_conflict(state, position, "reference.conflict", key, detail, at, event)
+        self.open_exception(state, kind, key, detail, resolve_with, at)
+        name = "reference.conflict" if kind == "reference_conflict" else f"hub.{kind}"
+        self._log_conflict(state, position, name, key, detail, at, event)
+
+    def settle_own_exception(self, state: OrderState, kind: str, key: str, resolution: str, actor: str | None, at: datetime) -> None:
+        """Close an exception of the engine's."""
+        position = state.advance(at)
+        resolved = {"kind": kind, "key": key, "resolution": resolution}
+        event = state.number_event(EventDraft(f"exception.resolved.{kind}", _conflict_body(resolved, key), at), at)
+        self.pending.outbox.append(event)
+        self._touch_exception(state, kind, key, {"resolved_at": at, "resolution": resolution, "resolved_by": actor})
+        self._log_conflict(state, position, f"hub.{kind}.settled", key, resolved, at, event)
+
+    def order(self, number: str) -> OrderState:
+        """Open an order that this transaction has not opened yet, or give the one it has."""
+        state = self.orders.get(number)
+        if state is None:
+            state = self.orders[number] = OrderState.opened(rows.lock_orders(self.connection, [number])[number])
+        return state
 
     def _log_conflict(
         self, state: OrderState, position: int, kind: str, key: str, body: dict[str, Any], at: datetime, event: OutboxRow
@@ -613,6 +638,7 @@ class UnitOfWork:
                 "action": "fetch",
                 "request_key": f"{fetch.resource}:{fetch.resource_id}",
                 "state": "queued",
+                "order_number": None,
                 "parameters": orjson.dumps(dict(fetch.parameters)).decode(),
                 "created_at": prepared.at,
                 "updated_at": prepared.at,
@@ -662,12 +688,34 @@ class UnitOfWork:
                 connection, tables.raw_messages, [pending.raw[key] for key in sorted(pending.raw)], suffix="ON CONFLICT (sha256) DO NOTHING"
             )
         bulk.insert(connection, tables.inbox, pending.replies)
-        # While a read is queued a further notice adds nothing; one that has started gets a successor (architecture D9).
-        bulk.insert(
-            connection,
+        self._flush_outbound(pending.fetches)
+
+    def _flush_outbound(self, requests: Sequence[dict[str, Any]]) -> None:
+        """Write work for providers, and a message for each row that is new: it only names the row.
+
+        While a read is queued a further notice adds nothing; one that has started gets a successor (architecture D9).
+        """
+        if not requests:
+            return
+        found = bulk.insert_returning(
+            self.connection,
             tables.outbound_requests,
-            pending.fetches,
+            sorted(requests, key=lambda row: (row["adapter"], row["request_key"])),
             suffix="ON CONFLICT (adapter, request_key) WHERE action = 'fetch' AND state = 'queued' DO NOTHING",
+            returning=("id", "adapter", "action", "created_at"),
+        )
+        self.write_outbox(
+            self.connection,
+            [
+                OutboxRow(
+                    None,
+                    message_id_of(f"outbound:{number}"),
+                    f"{OUTBOUND_PREFIX}{adapter}.{action}",
+                    {"request": number, "adapter": adapter, "action": action},
+                    bulk.instant(created_at),
+                )
+                for number, adapter, action, created_at in found
+            ],
         )
 
     def _flush_orders(self) -> None:
@@ -724,8 +772,13 @@ class UnitOfWork:
                 row.body["recipient"] = emails.get(row.order)
                 if "tracks" in row.body.get("context", ()):
                     _describe_tracks(self.connection, row.order, row.body["context"]["tracks"])
+        self.write_outbox(self.connection, outbox)
+
+    @staticmethod
+    def write_outbox(connection: Connection, outbox: Sequence[OutboxRow]) -> None:
+        """Write rows for the relay."""
         bulk.insert(
-            self.connection,
+            connection,
             tables.outbox,
             [
                 {
