@@ -155,9 +155,7 @@ class OutboundConsumer:
                 assert error is not None
                 _log.warning("outbound work put off", adapter=name, request=request_id, attempt=attempt, delay_s=delay_s, error=str(error))
                 counted = is_try(error)
-                await climb(
-                    self._publisher, message, queue=outbound_queue(name), delay_s=delay_s, own_user=self._own_user, counted=counted
-                )
+                await climb(self._publisher, message, queue=outbound_queue(name), delay_s=delay_s, own_user=self._own_user, counted=counted)
             case DeadLetter(cause=cause):
                 _log.error("outbound work given up", adapter=name, request=request_id, attempt=attempt, cause=cause)
                 await self._performer.give_up(request_id, cause, attempt)

@@ -20,7 +20,8 @@ def run(
     context: typer.Context,
     workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, max=64, help="Processes of this kind; PostgreSQL only.")] = 1,
     only: Annotated[
-        str | None, typer.Option("--only", metavar="ROLES", help="Some of worker, relay, scheduler, archiver, outbound.", show_default="all of them")
+        str | None,
+        typer.Option("--only", metavar="ROLES", help="Some of worker, relay, scheduler, archiver, outbound.", show_default="all"),
     ] = None,
     amqp_url: AmqpUrl = None,
     database_url: DatabaseUrl = None,

@@ -724,7 +724,7 @@ def _all_refunds(ledger: Ledger, attempts: Sequence[Attempt]) -> tuple[RefundVie
             found.append(_hub_refund(refund_id, refund, refund.asked, attempts))
     found.sort(key=lambda refund: (refund.at, refund.id))
     for attempt in attempts:
-        told = {part.told_as for part in attempt.parts}
+        told = {name for part in attempt.parts for name in (part.told_as, part.under_way_as)}
         for key, record in attempt.records:
             for one in _refunds(attempt, key, record):
                 if one.id not in told:

@@ -37,9 +37,8 @@ from hub.engine.commands import record_outcome
 from hub.engine.dead_letters import insert_dead_letters
 from hub.engine.deliveries import Delivery
 from hub.engine.engine import Engine, brief
-from hub.engine.order_state import OutboxRow, message_id_of
-from hub.engine.prepare import InboxKey, Prepared
-from hub.engine.transaction import OUTBOUND_PREFIX, UnitOfWork
+from hub.engine.prepare import InboxKey
+from hub.engine.transaction import UnitOfWork, work_message
 from hub.errors import StoreUnavailable
 from hub.store import bulk, tables
 from hub.store.failures import Failure, classify
@@ -63,7 +62,8 @@ _requests: Final = tables.outbound_requests
 class Work:
     """One request in hand: a Fetch, or a Call that moves money.
 
-    `refund`, `payment`: the refund and its part that a Call is for. `first`: the provider cannot know of it yet. `ask`: find out what became of it before it is made again.
+    `refund`, `payment`: the refund and its part that a Call is for. `first`: the provider cannot know of it yet. `ask`: find out what
+    became of it before it is made again.
     """
 
     id: int
@@ -268,6 +268,9 @@ def settle_call(engine: Engine, work: Work, answer: Facts | Done | Failed, respo
         if work.refund is not None and end != "pending":
             _end_refund(unit, work, end, "hub", now)
         error = answer.reason if isinstance(answer, Failed) else None
+        if error is not None and work.refund is None:
+            row = connection.execute(select(_requests).where(_requests.c.id == work.id)).mappings().one()
+            insert_dead_letters(connection, [_exhausted(row, error, row["attempts"], now)])
         if not _settle_row(connection, work.id, "failed" if end == "failed" else "done", now, error):
             raise _Stale
         faults.reach("gateway_before_commit")
@@ -294,7 +297,12 @@ def _end_of(call: Call, answer: Facts | Done | Failed) -> _End | None:
             return "failed"
     facts = {fact.kind: fact for fact in answer.facts if isinstance(fact, PaymentFact)}
     if call.action == "void":
-        return "done" if "payment.voided" in facts or "payment.failed" in facts or "payment.expired" in facts else None
+        if facts.keys() & {"payment.voided", "payment.failed", "payment.expired", "payment.refunded"}:
+            # Captured meanwhile, it was given back: that is what the order needs to hear.
+            return "done"
+        return (
+            "pending" if facts.keys() & {"payment.pending", "payment.in_review", "payment.authorized", "payment.refund_pending"} else None
+        )
     if "payment.refund_pending" in facts:
         return "pending"
     if "payment.refund_failed" in facts:
@@ -375,7 +383,7 @@ def _open_unknown(unit: UnitOfWork, work: Work, cause: str, at: datetime) -> Non
 
 def _exhausted(row: RowMapping, cause: str, attempts: int, at: datetime) -> dict[str, Any]:
     """Describe the letter; its body is the message that a re-drive sends again."""
-    body = orjson.dumps(message_body(row["id"], row["adapter"], row["action"]))
+    body = orjson.dumps(work_message(row["id"], row["adapter"], row["action"], "", at).body)
     origin = f"hub.out.{row['adapter']}"
     digest = hashlib.sha256(body).hexdigest()
     return {
@@ -401,11 +409,6 @@ def _exhausted(row: RowMapping, cause: str, attempts: int, at: datetime) -> dict
 # -- messages --------------------------------------------------------------------------------------------------------------------
 
 
-def message_body(request_id: int, adapter: str, action: str) -> dict[str, Any]:
-    """Give the body of the message on hub.outbound: which row, and nothing of what is in it."""
-    return {"request": request_id, "adapter": adapter, "action": action}
-
-
 def request_of(body: bytes) -> int | None:
     """Read which row a message is about; None when it is none of ours."""
     try:
@@ -418,17 +421,8 @@ def request_of(body: bytes) -> int | None:
 
 def send_again(connection: Connection, rows: Sequence[RowMapping], at: datetime) -> None:
     """Put messages for rows into the outbox."""
-    work = [
-        OutboxRow(
-            None,
-            message_id_of(f"outbound:{row['id']}:{at.isoformat()}"),
-            f"{OUTBOUND_PREFIX}{row['adapter']}.{row['action']}",
-            message_body(row["id"], row["adapter"], row["action"]),
-            at,
-        )
-        for row in rows
-    ]
-    UnitOfWork.write_outbox(connection, work)
+    messages = [work_message(row["id"], row["adapter"], row["action"], f"outbound:{row['id']}:{at.isoformat()}", at) for row in rows]
+    UnitOfWork.write_outbox(connection, messages)
 
 
 def redrive_request(connection: Connection, letter: RowMapping, at: datetime) -> str | None:

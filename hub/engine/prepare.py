@@ -109,6 +109,15 @@ class Preparer:
     rules: OrderRules
     shop: Shop
 
+    @property
+    def payment_adapters(self) -> dict[str, str]:
+        """Name the adapter of each payment provider that can be asked for something."""
+        return {
+            adapter.provider: name
+            for name, adapter in self.adapters.items()
+            if adapter.family == "payments" and adapter.outbound is not None and adapter.outbound.operations
+        }
+
     def prepare(self, delivery: Delivery, now: datetime) -> Prepared:
         """Verify and translate one delivery. Never raises: an adapter's bug is the dead letter `adapter_error`."""
         body = delivery.raw.body

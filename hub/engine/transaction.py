@@ -18,7 +18,7 @@ from hub import faults
 from hub.domain.decisions import Acknowledged
 from hub.domain.effects import Cause, Effects, EventDraft, PolicyCommand, effects
 from hub.domain.fold import apply_fact
-from hub.domain.judgement import AddressText, TrackText
+from hub.domain.judgement import AddressText, ProviderRequest, TrackText
 from hub.domain.ledger import FOLD_VERSION, Ledger
 from hub.domain.view import View, expire_at, view
 from hub.engine import commands, reference_add, rows
@@ -29,7 +29,7 @@ from hub.engine.order_state import OrderState, OutboxRow, instant_text, message_
 from hub.engine.personal import personal_row
 from hub.engine.prepare import SUCCESS_KINDS, InboxKey, Prepared, PreparedFact, Preparer, mapped_fact
 from hub.engine.references import Lookup, ReferenceKey, own_key
-from hub.engine.rows import ParkedRow, ReferenceRow
+from hub.engine.rows import OutboundRow, ParkedRow, ReferenceRow
 from hub.store import bulk, tables
 from schemas.commands import AddReference
 from schemas.facts import parse_fact
@@ -65,7 +65,7 @@ class _Pending:
     dead: list[dict[str, Any]] = field(default_factory=list)
     raw: dict[str, dict[str, Any]] = field(default_factory=dict)
     replies: list[dict[str, Any]] = field(default_factory=list)
-    fetches: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
     released: list[int] = field(default_factory=list)
     comments: list[dict[str, Any]] = field(default_factory=list)
     addresses: list[tuple[str, AddressText, datetime]] = field(default_factory=list)
@@ -629,10 +629,39 @@ class UnitOfWork:
 
     # -- the rest --------------------------------------------------------------------------------------------------------------
 
+    def ask_provider(self, number: str, command_id: str, request: ProviderRequest, at: datetime) -> None:
+        """Queue what is to be asked of a provider. Its idempotency key follows from the command: given twice, it is the same request."""
+        name = f"{command_id}:{request.action}:{request.payment}:{request.key}"
+        parameters: dict[str, Any] = {"payment_key": {"kind": request.key_kind, "value": request.key}, "payment": request.payment}
+        if request.refund is not None:
+            parameters |= {"refund": request.refund, "amount_cents": request.amount_cents, "told_cents": request.told_cents}
+        self.pending.requests.append(
+            {
+                "adapter": self.preparer.payment_adapters[request.provider],
+                "action": request.action,
+                "request_key": hashlib.sha256(name.encode()).hexdigest()[:32],
+                "state": "queued",
+                "order_number": number,
+                "parameters": orjson.dumps(parameters).decode(),
+                "created_at": at,
+                "updated_at": at,
+            }
+        )
+
+    def settle_request(self, row: OutboundRow, state: str, at: datetime) -> None:
+        """Give a request that a person has decided on its end, or send it out again as if for the first time."""
+        values: dict[str, Any] = {"state": state, "updated_at": at, "leased_until": None}
+        if state == "queued":
+            values |= {"started_at": None, "attempts": 0}
+            name = f"outbound:{row.id}:{instant_text(at)}"
+            self.write_outbox(self.connection, [work_message(row.id, row.adapter, row.action, name, at)])
+        table = tables.outbound_requests
+        self.connection.execute(table.update().where(table.c.id == row.id).values(**values))
+
     def _queue_fetch(self, prepared: Prepared) -> None:
         fetch, adapter = prepared.fetch, prepared.adapter
         assert fetch is not None and adapter is not None
-        self.pending.fetches.append(
+        self.pending.requests.append(
             {
                 "adapter": adapter.name,
                 "action": "fetch",
@@ -688,7 +717,7 @@ class UnitOfWork:
                 connection, tables.raw_messages, [pending.raw[key] for key in sorted(pending.raw)], suffix="ON CONFLICT (sha256) DO NOTHING"
             )
         bulk.insert(connection, tables.inbox, pending.replies)
-        self._flush_outbound(pending.fetches)
+        self._flush_outbound(pending.requests)
 
     def _flush_outbound(self, requests: Sequence[dict[str, Any]]) -> None:
         """Write work for providers, and a message for each row that is new: it only names the row.
@@ -706,16 +735,7 @@ class UnitOfWork:
         )
         self.write_outbox(
             self.connection,
-            [
-                OutboxRow(
-                    None,
-                    message_id_of(f"outbound:{number}"),
-                    f"{OUTBOUND_PREFIX}{adapter}.{action}",
-                    {"request": number, "adapter": adapter, "action": action},
-                    bulk.instant(created_at),
-                )
-                for number, adapter, action, created_at in found
-            ],
+            [work_message(number, adapter, action, f"outbound:{number}", bulk.instant(at)) for number, adapter, action, at in found],
         )
 
     def _flush_orders(self) -> None:
@@ -827,6 +847,12 @@ class UnitOfWork:
         """Publish that a command was refused. It is no event of an order; each judgement is one of its own."""
         message_id = message_id_of(f"rejected:{body['id']}:{instant_text(at)}")
         self.pending.outbox.append(OutboxRow(None, message_id, "command.rejected", {**body, "recorded_at": instant_text(at)}, at))
+
+
+def work_message(request: int, adapter: str, action: str, name: str, at: datetime) -> OutboxRow:
+    """Describe the message on hub.outbound that there is work: which row, and nothing of what is in it."""
+    body: dict[str, Any] = {"request": request, "adapter": adapter, "action": action}
+    return OutboxRow(None, message_id_of(name), f"{OUTBOUND_PREFIX}{adapter}.{action}", body, at)
 
 
 def _describe_tracks(connection: Connection, number: str, tracks: Sequence[dict[str, Any]]) -> None:

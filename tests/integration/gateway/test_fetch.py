@@ -52,7 +52,9 @@ PAYMENT: dict[str, Any] = {
 
 def notice(serial: int = 1) -> Message:
     """A webhook that a payment has changed."""
-    return Message("payments.mercadopago", orjson.dumps({"id": serial, "type": "payment", "action": "payment.updated", "data": {"id": "900000001"}}))
+    return Message(
+        "payments.mercadopago", orjson.dumps({"id": serial, "type": "payment", "action": "payment.updated", "data": {"id": "900000001"}})
+    )
 
 
 def requests(engine: Engine) -> list[tuple[str, str]]:
@@ -155,7 +157,7 @@ async def test_the_way_over_the_broker(amqp_url: str, database_url: str) -> None
         engine = engine_at(database_url, provider.url, amqp_url=amqp_url)
         await apply(amqp_url, build(engine.adapters.values()))
         stop = asyncio.Event()
-        from hub.bus import worker  # noqa: PLC0415
+        from hub.bus import worker
 
         roles = ("worker", "relay", "outbound")
         options = quick()
