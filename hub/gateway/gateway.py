@@ -53,11 +53,19 @@ class Gateway:
     """Calls providers. One per process; its database work runs in threads of its own."""
 
     def __init__(
-        self, engine: Engine, *, timeouts: Timeouts | None = None, now: Callable[[], float] = time.monotonic, threads: int = 2
+        self,
+        engine: Engine,
+        *,
+        timeouts: Timeouts | None = None,
+        now: Callable[[], float] = time.monotonic,
+        threads: int = 2,
+        rest_s: float = 30.0,
     ) -> None:
+        """`rest_s`: how long a provider that failed several times in a row is left alone."""
         self._engine = engine
         self._timeouts = timeouts or Timeouts()
         self._now = now
+        self._rest_s = rest_s
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="gateway")
         self._clients: dict[str, ProviderClient] = {}
         self._breakers: dict[str, Breaker] = {}
@@ -67,7 +75,7 @@ class Gateway:
 
         Raises: TransientError, to be tried again; UpstreamRejected, which no repeat will mend; StoreUnavailable.
         """
-        breaker = self._breakers.setdefault(adapter, Breaker())
+        breaker = self._breakers.setdefault(adapter, Breaker(rest_s=self._rest_s))
         wait = breaker.wait_s(self._now())
         if wait > 0:
             raise UpstreamBusy(f"{adapter} is left alone for a while", retry_after_s=wait)
