@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from schemas.facts import Fact
-from schemas.references import ReferenceKind
+from schemas.references import Reference, ReferenceKind
 
 
 class AdapterError(Exception):
@@ -126,6 +126,11 @@ class HttpResponse:
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def is_success(self) -> bool:
+        """2xx."""
+        return 200 <= self.status < 300
+
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
@@ -143,7 +148,11 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """How a repeated outbound call behaves at the provider (architecture D9)."""
+    """How a repeated outbound call behaves at the provider (architecture D9).
+
+    key: the same key within `ttl_hours` is the same request; by_id: our id is the resource, for ever; query: ask before repeating;
+    none: a person decides; safe: changes nothing.
+    """
 
     mode: Literal["key", "by_id", "query", "none", "safe"]
     ttl_hours: int | None = None
@@ -184,6 +193,127 @@ class Cutting:
 
 Cut = Callable[[Iterable[bytes]], Cutting]
 """Check a file, given as its lines with their ends, and say how it is cut. Raises: PayloadMalformed, and then nothing may be sent."""
+# --- Outbound: what the hub asks of a provider --------------------------------------------------------------------------------
+
+OutboundAction = Literal["refund", "void"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to a provider, as its row of outbound_requests holds it: keys and amounts, nothing personal.
+
+    `payment_key` is that of the provider's facts. `amount_cents`: in terms of the debt; None for a void. `told_cents`: what
+    had gone back of this payment when it was asked for, so that a query can tell this movement from earlier ones.
+    `idempotency_key`: 32 lower-case hexadecimal digits, the same at every repeat.
+    """
+
+    action: OutboundAction
+    payment_key: Reference
+    idempotency_key: str
+    amount_cents: int | None = None
+    told_cents: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The provider did it, and its answer holds no facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The provider refused for good; nothing moved. `reason` is shown to staff: no personal data, no token."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Nothing moved, and later it may: the ladder decides when, not before `after_seconds`."""
+
+    reason: str
+    after_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotDone:
+    """A query's answer: the provider knows nothing of this request, and it may be made (again)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """Whether it happened cannot be read from the answer. Never guessed: a query, else a person decides."""
+
+    reason: str
+
+
+Answer = Facts | Done | Failed | Retry | Unclear
+"""Facts: accepted, and this is what the provider tells; whether the money is back or on its way is in their kinds."""
+
+QueryAnswer = Facts | Done | Failed | NotDone | Retry | Unclear
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """How to find out what became of a request whose answer was lost."""
+
+    build: Callable[[Call], HttpRequest]
+    parse: Callable[[Call, HttpResponse, datetime], QueryAnswer]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing the provider can be asked to do. Pure, like the rest.
+
+    `build` gives the same request for the same Call, byte for byte. `parse` sees every status but 401, 408, 425, 429 and 5xx: those, like
+    a lost connection, say nothing about the request, and are the gateway's (ladder, Retry-After, circuit breaker). What `parse`
+    does not understand is Unclear. Raises: PayloadMalformed, which counts as Unclear.
+    """
+
+    build: Callable[[Call], HttpRequest]
+    parse: Callable[[Call, HttpResponse, datetime], Answer]
+    idempotency: Idempotency
+    query: Query | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StaticAuth:
+    """Headers whose values are settings: header -> template over lower-case HUB_SECRETS_<PROVIDER>_* names, as `Bearer {token}`."""
+
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class BasicAuth:
+    """HTTP Basic; both name settings of the provider. `password` None = empty."""
+
+    user: str
+    password: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """OAuth2 client credentials, RFC 6749 section 4.4: the gateway asks `token_path` and keeps the token until shortly before its end.
+
+    `client_id`, `client_secret` and `certificate` (file with certificate and key, for mTLS) name settings of the provider.
+    """
+
+    token_path: str
+    client_id: str = "client_id"
+    client_secret: str = "client_secret"
+    certificate: str | None = None
+
+
+Auth = StaticAuth | BasicAuth | ClientCredentials
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """The provider's API as the gateway needs it. `base_url` may be replaced by HUB_SECRETS_<PROVIDER>_BASE_URL; None = must be set."""
+
+    auth: Auth
+    base_url: str | None = None
+    operations: Mapping[OutboundAction, Operation] = field(default_factory=dict)
+
 
 Verify = Callable[[RawDelivery, Secrets], None]
 Translate = Callable[[RawDelivery], Translation]
@@ -223,6 +353,7 @@ class Adapter:
     cut: Cut | None = None
     build_fetch: Callable[[Fetch], HttpRequest] | None = None
     parse_response: Callable[[Fetch, HttpResponse, datetime], Translation] | None = None
+    outbound: Outbound | None = None
 
     @property
     def family(self) -> str:

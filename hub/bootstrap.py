@@ -9,6 +9,8 @@ from adapters.contract import ENTRY_POINT_GROUP, Adapter
 from hub.config import Settings
 from hub.engine.engine import Engine
 from hub.errors import SettingsInvalid
+from hub.gateway.client import Timeouts
+from hub.gateway.gateway import Gateway
 from hub.store.database import Database
 
 
@@ -63,3 +65,9 @@ def open_database(settings: Settings, *, pool_size: int = 5) -> Iterator[Databas
 def build_engine(database: Database, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Engine:
     """Build the engine with all installed adapters. Raises: SettingsInvalid."""
     return Engine(database, load_adapters(), settings, clock=clock)
+
+
+def build_gateway(engine: Engine) -> Gateway:
+    """Build what calls providers."""
+    whole_s = engine.settings.outbound_timeout.total_seconds()
+    return Gateway(engine, timeouts=Timeouts(connect_s=min(5.0, whole_s), read_s=whole_s * 2 / 3, whole_s=whole_s))

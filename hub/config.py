@@ -375,6 +375,9 @@ class Settings(BaseSettings):
         description='Role per broker user; JSON object of viewer, operator, supervisor, as in {"maria": "operator"}; '
         "default unset: everybody is supervisor",
     )
+    outbound_timeout: Duration = Field(
+        default=timedelta(seconds=30), description="Longest time that a call to a provider may take; duration; default 30s"
+    )
     retain_raw: Duration = Field(
         default=timedelta(days=30), description="Keep raw messages for trace and replay; duration, 0 = not at all; default 30d"
     )

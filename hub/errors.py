@@ -2,8 +2,11 @@
 
 HubError
   TransientError                        -> pause or retry rung
-    UpstreamUnavailable
+    UpstreamUnavailable(retry_after_s)
     UpstreamThrottled(retry_after_s)
+    UpstreamBusy(retry_after_s)
+    UpstreamNotFound
+    UpstreamUnclear
     StoreUnavailable
     BrokerUnavailable
   PermanentError                        -> dead letter, or refusal to start
@@ -33,6 +36,10 @@ class TransientError(HubError):
 class UpstreamUnavailable(TransientError):
     """The provider does not answer."""
 
+    def __init__(self, message: str | None = None, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
 
 class UpstreamThrottled(TransientError):
     """The provider asks to slow down."""
@@ -40,6 +47,22 @@ class UpstreamThrottled(TransientError):
     def __init__(self, message: str | None = None, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class UpstreamBusy(TransientError):
+    """The provider was not called now; this was no try."""
+
+    def __init__(self, message: str | None = None, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class UpstreamUnclear(TransientError):
+    """Whether the provider did it cannot be told from its answer."""
+
+
+class UpstreamNotFound(TransientError):
+    """The provider does not know the resource, perhaps not yet."""
 
 
 class StoreUnavailable(TransientError):

@@ -27,6 +27,11 @@ POINTS: Final = (
     "notify_after_started",
     "notify_after_answer",
     "notify_before_ack",
+    "gateway_before_started",
+    "gateway_after_started",
+    "gateway_after_http",
+    "gateway_before_commit",
+    "gateway_after_commit",
 )
 
 EXIT_STATUS: Final = 86

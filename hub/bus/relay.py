@@ -20,11 +20,12 @@ from pamqp import commands as spec
 from pamqp.common import FieldTable
 
 from hub import faults
-from hub.bus.confirms import Outgoing, publish_many
+from hub.bus.confirms import Outgoing, publish_many, was_returned
 from hub.bus.connection import backoff, broker_errors, connected
 from hub.bus.outbox import SHARDS, OutboxLink, OutboxRow, open_link
 from hub.bus.thread import OneThread
-from hub.bus.topology import EVENTS
+from hub.bus.topology import EVENTS, OUTBOUND
+from hub.engine.transaction import OUTBOUND_PREFIX
 from hub.errors import BrokerUnavailable, StoreUnavailable, TransientError
 from hub.store.database import Database
 from schemas.events import cloudevents_headers, event_type
@@ -32,6 +33,7 @@ from schemas.events import cloudevents_headers, event_type
 _log: Final = structlog.get_logger(__name__)
 
 APP_ID: Final = "order-hub"
+OUTBOUND_TYPE: Final = "outbound.request.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,17 @@ class RelayOptions:
 
 
 def outgoing(row: OutboxRow) -> Outgoing:
-    """Describe an outbox row as a message on hub.events. Raises: ValueError for a row that is no event of ours."""
+    """Describe an outbox row as a message on hub.events, or as work on hub.outbound. Raises: ValueError for a row that is neither."""
+    if row.routing_key.startswith(OUTBOUND_PREFIX):
+        properties = spec.Basic.Properties(
+            content_type="application/json",
+            delivery_mode=2,
+            message_id=row.message_id,
+            message_type=OUTBOUND_TYPE,
+            timestamp=row.created_at,
+            app_id=APP_ID,
+        )
+        return Outgoing(OUTBOUND, row.routing_key.removeprefix(OUTBOUND_PREFIX), row.body.encode(), properties, mandatory=True)
     occurred_at = orjson.loads(row.body)["occurred_at"]
     headers: FieldTable = dict(cloudevents_headers(row.routing_key, row.message_id, occurred_at, row.order_number))
     if row.traceparent:
@@ -186,6 +198,9 @@ class _Session:
             return
         if error is not None:
             self.fail(error)
+            return
+        if was_returned(answer):
+            self._hold_back(chain, BrokerUnavailable("no queue takes it; run `hub topology apply`"))
             return
         faults.reach("relay_after_publish")
         row = self._drop_first(chain)

@@ -9,13 +9,25 @@ from aio_pika.abc import AbstractIncomingMessage, HeadersType
 
 from hub.bus.publisher import Publisher
 from hub.bus.topology import RETRY_DELAYS_S
-from hub.errors import BrokerUnavailable, StoreUnavailable, TransientError, UpstreamThrottled
+from hub.errors import (
+    BrokerUnavailable,
+    StoreUnavailable,
+    TransientError,
+    UpstreamBusy,
+    UpstreamNotFound,
+    UpstreamThrottled,
+    UpstreamUnavailable,
+    UpstreamUnclear,
+)
 
 ATTEMPT_HEADER: Final = "hub-attempt"
 USER_HEADER: Final = "hub-user"
 
 # Six rungs, then six hours each: a provider may be ill over a weekend, and a person hears of it after about two and a half days.
 MOST_ATTEMPTS: Final = 15
+
+# Right after a notice a resource may not be there yet; after an hour and a quarter it will not come, as that of a simulated notice.
+FEW_ATTEMPTS: Final = 6
 
 _RUNGS: Final = tuple(sorted(RETRY_DELAYS_S.values()))
 _NAME_OF: Final = {seconds: name for name, seconds in RETRY_DELAYS_S.items()}
@@ -53,9 +65,13 @@ def decide(error: BaseException | None, attempt: int) -> Decision:
             return Acknowledge()
         case StoreUnavailable() | BrokerUnavailable():
             return Retry(_RUNGS[0])
+        case UpstreamBusy(retry_after_s=wanted):
+            return Retry(_rung_not_below(wanted))
+        case UpstreamNotFound() | UpstreamUnclear() if attempt >= FEW_ATTEMPTS:
+            return DeadLetter(f"given up after {attempt} attempts: {type(error).__name__}: {error}")
         case TransientError() if attempt >= MOST_ATTEMPTS:
             return DeadLetter(f"given up after {attempt} attempts: {error}")
-        case UpstreamThrottled(retry_after_s=float() | int() as wanted):
+        case UpstreamThrottled(retry_after_s=float() | int() as wanted) | UpstreamUnavailable(retry_after_s=float() | int() as wanted):
             return Retry(max(_rung_of(attempt), _rung_not_below(wanted)))
         case TransientError():
             return Retry(_rung_of(attempt))
@@ -65,6 +81,11 @@ def decide(error: BaseException | None, attempt: int) -> Decision:
 
 def _rung_of(attempt: int) -> int:
     return _RUNGS[min(max(attempt, 1), len(_RUNGS)) - 1]
+
+
+def is_try(error: BaseException) -> bool:
+    """Say whether an error counts as a try: trouble of our own, and a provider that was not called, do not."""
+    return not isinstance(error, StoreUnavailable | BrokerUnavailable | UpstreamBusy)
 
 
 def _rung_not_below(seconds: float) -> int:
@@ -106,13 +127,15 @@ def laddered(message: AbstractIncomingMessage, *, attempt: int, own_user: str) -
     )
 
 
-async def climb(publisher: Publisher, message: AbstractIncomingMessage, *, queue: str, delay_s: int, own_user: str) -> None:
-    """Put a message on a rung, from which it comes back to `queue`; the caller acks it afterwards.
+async def climb(
+    publisher: Publisher, message: AbstractIncomingMessage, *, queue: str, delay_s: int, own_user: str, counted: bool = True
+) -> None:
+    """Put a message on a rung, from which it comes back to `queue`; the caller acks it afterwards. `counted`: it was a try.
 
     A crash between both gives the message twice, never not at all.
     Raises: BrokerUnavailable, also when the rung is not there: the message stays where it is.
     """
     rung = f"hub.retry.{_NAME_OF[delay_s]}"
-    copy = laddered(message, attempt=attempt_of(message.headers) + 1, own_user=own_user)
+    copy = laddered(message, attempt=attempt_of(message.headers) + counted, own_user=own_user)
     if not await publisher.publish(copy, queue, exchange=rung):
         raise BrokerUnavailable(f"{rung} took no message; run `hub topology apply`")

@@ -115,7 +115,7 @@ def outbound_queue(key: str) -> str:
 
 def has_outbound_work(adapter: Adapter) -> bool:
     """Say whether the hub ever calls this provider."""
-    return adapter.build_fetch is not None
+    return adapter.build_fetch is not None or (adapter.outbound is not None and bool(adapter.outbound.operations))
 
 
 def build(adapters: Iterable[Adapter], *, notify: bool = False, delivery_limit: int = DELIVERY_LIMIT) -> Topology:

@@ -19,6 +19,7 @@ from aio_pika import DeliveryMode, Message
 from hub.bus.archiver import Archiver, ArchiverOptions, offer_next
 from hub.bus.collector import Collector, CollectorOptions, State
 from hub.bus.heartbeat import BEAT_S, Heartbeat
+from hub.bus.outbound import OutboundConsumer, OutboundOptions, Performer
 from hub.bus.publisher import Publisher
 from hub.bus.relay import APP_ID, Relay, RelayOptions
 from hub.bus.scheduler import Job, Scheduler
@@ -26,7 +27,7 @@ from hub.bus.subscribers import ConsumerOptions, Consumers, acknowledge, sources
 from hub.bus.thread import OneThread
 from hub.bus.topology import inbound_queue
 from hub.config import Settings
-from hub.engine import operations
+from hub.engine import operations, outbound
 from hub.engine.deliveries import Reply
 from hub.engine.engine import Engine
 from hub.engine.operations import Redrive
@@ -35,12 +36,13 @@ from hub.errors import HubError, SettingsInvalid
 
 _log: Final = structlog.get_logger(__name__)
 
-ROLES: Final = ("worker", "relay", "scheduler", "archiver")
+ROLES: Final = ("worker", "relay", "scheduler", "archiver", "outbound")
 REPLY_TYPE: Final = "command.reply.v1"
 _EXPIRE_PARKED_S: Final = 5.0
 _EXPIRE_ORDERS_S: Final = 20.0
 _PURGE_RAW_S: Final = 600.0
 _MAP_UNKNOWNS_S: Final = 3600.0
+_WAKE_STRANDED_S: Final = 600.0
 _DEPTH_TIMEOUT_S: Final = 30.0
 _GARBAGE_AFTER: Final = 50_000  # objects made and not freed yet; Python's own figure is 700
 
@@ -53,6 +55,7 @@ class WorkerOptions:
     consumers: ConsumerOptions = field(default_factory=ConsumerOptions)
     relay: RelayOptions = field(default_factory=RelayOptions)
     archiver: ArchiverOptions = field(default_factory=ArchiverOptions)
+    outbound: OutboundOptions = field(default_factory=OutboundOptions)
     beat_s: float = BEAT_S
     deadline_s: float = 25.0
 
@@ -66,10 +69,15 @@ class TooSlow(HubError):
     """The process did not end in good order before its deadline."""
 
 
-def start(engine: Engine, roles: Collection[str] = ROLES, *, options: WorkerOptions | None = None) -> int:
-    """Run until SIGTERM or SIGINT; return the exit status. This is the whole process: a stop past its deadline ends it here."""
+def start(
+    engine: Engine, roles: Collection[str] = ROLES, *, performer: Performer | None = None, options: WorkerOptions | None = None
+) -> int:
+    """Run until SIGTERM or SIGINT; return the exit status. This is the whole process: a stop past its deadline ends it here.
+
+    `performer`: the gateway, which the role `outbound` needs.
+    """
     _spare_the_collector()
-    return asyncio.run(_until_signal(engine, roles, options))
+    return asyncio.run(_until_signal(engine, roles, performer, options))
 
 
 def _spare_the_collector() -> None:
@@ -82,7 +90,7 @@ def _spare_the_collector() -> None:
     gc.set_threshold(_GARBAGE_AFTER, 10, 10)
 
 
-async def _until_signal(engine: Engine, roles: Collection[str], options: WorkerOptions | None) -> int:
+async def _until_signal(engine: Engine, roles: Collection[str], performer: Performer | None, options: WorkerOptions | None) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -95,24 +103,33 @@ async def _until_signal(engine: Engine, roles: Collection[str], options: WorkerO
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, received, number)
     try:
-        return await run(engine, roles, stop=stop, options=options)
+        return await run(engine, roles, stop=stop, performer=performer, options=options)
     except TooSlow:
         # A thread that waits for a database which does not answer can't be ended otherwise.
         os._exit(1)
 
 
-async def run(engine: Engine, roles: Collection[str], *, stop: asyncio.Event, options: WorkerOptions | None = None) -> int:
+async def run(
+    engine: Engine,
+    roles: Collection[str],
+    *,
+    stop: asyncio.Event,
+    performer: Performer | None = None,
+    options: WorkerOptions | None = None,
+) -> int:
     """Run roles until `stop`; 0 = ended in good order, 1 = a role failed and the process must be started anew. Raises: TooSlow."""
     if unknown := set(roles) - set(ROLES):
         raise SettingsInvalid(f"no such role: {', '.join(sorted(unknown))}; there are {', '.join(ROLES)}")
-    process = _Process(engine, frozenset(roles), options or options_of(engine.settings))
+    if "outbound" in roles and performer is None:
+        raise SettingsInvalid("the role outbound needs a gateway")
+    process = _Process(engine, frozenset(roles), performer, options or options_of(engine.settings))
     return await process.run(stop)
 
 
 class _Process:
     """The roles of one process, wired to each other."""
 
-    def __init__(self, engine: Engine, roles: frozenset[str], options: WorkerOptions) -> None:
+    def __init__(self, engine: Engine, roles: frozenset[str], performer: Performer | None, options: WorkerOptions) -> None:
         self._engine = engine
         self._options = options
         settings, database, clock = engine.settings, engine.database, engine.clock
@@ -146,6 +163,17 @@ class _Process:
         self._archiver: Archiver | None = None
         if "archiver" in roles:
             self._archiver = Archiver(database, url, engine.adapters, clock=clock, offer=self._offer, options=options.archiver)
+        self._outbound: OutboundConsumer | None = None
+        if "outbound" in roles and performer is not None:
+            self._outbound = OutboundConsumer(
+                url,
+                engine.adapters,
+                performer,
+                self._publisher,
+                own_user=settings.amqp_user,
+                committed=self._committed,
+                options=options.outbound,
+            )
         self._scheduler: Scheduler | None = None
         if "scheduler" in roles:
             jobs = (
@@ -153,6 +181,7 @@ class _Process:
                 Job("expire_orders", _EXPIRE_ORDERS_S, self._give_up_unpaid),
                 # At once, and now and then: another process may have taken in a word before its mapping was set.
                 Job("map_unknowns", _MAP_UNKNOWNS_S, lambda: apply_mappings(engine)["applied"]),
+                Job("wake_stranded", _WAKE_STRANDED_S, lambda: outbound.wake_stranded(engine)),
                 Job("purge_raw", _PURGE_RAW_S, lambda: operations.purge_raw(engine, clock())),
             )
             self._scheduler = Scheduler(jobs, did_something=self._committed)
@@ -217,6 +246,7 @@ class _Process:
                 ("consumers", self._consumers),
                 ("relay", self._relay),
                 ("archiver", self._archiver),
+                ("outbound", self._outbound),
                 ("scheduler", self._scheduler),
             )
             if part is not None
@@ -246,10 +276,10 @@ class _Process:
 
         if self._consumers is not None:
             await self._consumers.stop()
-        for part in (self._collector, self._archiver, self._scheduler):
+        for part in (self._collector, self._archiver, self._scheduler, self._outbound):
             if part is not None:
                 part.stop()
-        await ended("consumers", "collector", "archiver", "scheduler")
+        await ended("consumers", "collector", "archiver", "scheduler", "outbound")
         # Last, so that it still publishes the first of what the batch in hand has committed.
         if self._relay is not None:
             self._relay.stop()

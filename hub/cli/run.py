@@ -8,7 +8,7 @@ import structlog
 import typer
 
 from hub import observability
-from hub.bootstrap import build_engine
+from hub.bootstrap import build_engine, build_gateway
 from hub.cli.failures import Status
 from hub.cli.options import AmqpUrl, DatabaseUrl, opened
 from hub.config import Settings, effective
@@ -20,7 +20,8 @@ def run(
     context: typer.Context,
     workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, max=64, help="Processes of this kind; PostgreSQL only.")] = 1,
     only: Annotated[
-        str | None, typer.Option("--only", metavar="ROLES", help="Some of worker, relay, scheduler, archiver.", show_default="all of them")
+        str | None,
+        typer.Option("--only", metavar="ROLES", help="Some of worker, relay, scheduler, archiver, outbound.", show_default="all"),
     ] = None,
     amqp_url: AmqpUrl = None,
     database_url: DatabaseUrl = None,
@@ -38,7 +39,8 @@ def run(
         observability.configure(settings.log_format, "debug" if debug else settings.log_level)
         _tell_settings(settings)
         if workers == 1:
-            failed = worker.start(build_engine(database, settings), roles)
+            engine = build_engine(database, settings)
+            failed = worker.start(engine, roles, performer=build_gateway(engine))
         else:
             failed = supervisor.Supervisor(_command(roles, amqp_url, database_url, debug=debug), workers).run()
     if failed:

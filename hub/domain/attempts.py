@@ -23,6 +23,9 @@ DEFERRED_METHODS: Final = frozenset({"pix", "boleto", "transfer", "wallet"})
 
 _RANKS: Final = ("created", "pending", "in_review", "authorized")
 
+_TOTAL: Final = ""
+"""In place of a refund's id: it is told of by a total only."""
+
 _OTHER_MEANS: Final = frozenset({"deposit", "transfer", "cash", "other"})
 """Means of a refund by hand that no provider will ever tell of."""
 
@@ -41,7 +44,10 @@ class Capture:
 
 @dataclass(slots=True)
 class HubPart:
-    """What a refund of the hub gives back on one attempt. `told`: the provider has told of it, as `told_as`, an id of its own."""
+    """What a refund of the hub gives back on one attempt. `told`: the provider has told of it, as `told_as`, an id of its own.
+
+    `under_way_as`: the provider's id while it is on its way, or after it failed.
+    """
 
     refund: str
     amount_cents: int
@@ -51,6 +57,7 @@ class HubPart:
     told_cents: int = 0
     known: tuple[str, ...] = ()
     told_as: str | None = None
+    under_way_as: str | None = None
 
     @property
     def told(self) -> bool:
@@ -311,6 +318,7 @@ def _sum(attempt: Attempt) -> None:
             attempt.captured_cents = total
             attempt.captures = captures[source]
     if given_back:
+        _note_ways(attempt)
         attempt.refunded_cents = refunded_on(attempt)
         attempt.told_back_cents = attempt.refunded_cents - _elsewhere(attempt, None) + _on_its_way_unnamed(attempt)
         attempt.known_refunds = _known_refunds(attempt)
@@ -318,6 +326,19 @@ def _sum(attempt: Attempt) -> None:
         waiting = sum(part.amount_cents for part in attempt.parts if part.rank == PENDING and not part.told)
         attempt.refund_pending_cents = max(waiting, *pending.values()) if pending else waiting
     attempt.state = _state(attempt)
+
+
+def _note_ways(attempt: Attempt) -> None:
+    """Pair parts that wait with refunds that the provider tells of as failed or under way, of equal amount and not known before."""
+    waiting = sorted([part for part in attempt.parts if part.rank == PENDING], key=lambda part: part.stamp)
+    for rank in (FAILED, PENDING) if waiting else ():
+        told = {name: one.amount_cents for _, record in attempt.records for name, one in record.refunds.items() if one.rank == rank}
+        for part in waiting:
+            known = (name for name, amount in sorted(told.items()) if amount == part.amount_cents and name not in part.known)
+            name = None if part.under_way_as is not None else next(known, None)
+            if name is not None:
+                del told[name]
+                part.rank, part.under_way_as = rank, name
 
 
 def _ended(attempt: Attempt) -> bool:
@@ -353,8 +374,24 @@ def refunded_on(attempt: Attempt, until: Stamp | None = None) -> int:
                     part.told_as = name
             elif part.rank == DONE:
                 by_id += part.amount_cents
-        most = max(most, by_id, sum(refunded_of(record, until) for record in records))
+        total = sum(refunded_of(record, until) for record in records)
+        if until is None:
+            _note_totals(asked, sum(_reached(record.refunded, None) for record in records))
+        most = max(most, by_id, total)
     return _elsewhere(attempt, until) + most
+
+
+def _note_totals(asked: Sequence[HubPart], total_cents: int) -> None:
+    """Take parts that wait as told once a source's total holds them on top of what was known when they were asked for."""
+    level = 0
+    for part in asked:
+        if part.rank == DONE or part.told:
+            level = max(level, part.told_cents) + part.amount_cents
+    for part in asked:
+        if part.rank == PENDING and not part.told:
+            level = max(level, part.told_cents) + part.amount_cents
+            if total_cents >= level:
+                part.told_as = _TOTAL
 
 
 def _elsewhere(attempt: Attempt, until: Stamp | None) -> int:
@@ -364,8 +401,8 @@ def _elsewhere(attempt: Attempt, until: Stamp | None) -> int:
 
 
 def _known_refunds(attempt: Attempt) -> tuple[str, ...]:
-    """Name the refunds that sources have told of so far, done or on their way."""
-    return tuple(sorted([name for _, record in attempt.records for name, one in record.refunds.items() if one.rank != FAILED]))
+    """Name the refunds that sources have told of so far, whatever became of them."""
+    return tuple(sorted([name for _, record in attempt.records for name in record.refunds]))
 
 
 def _on_its_way_unnamed(attempt: Attempt) -> int:

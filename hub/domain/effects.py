@@ -46,6 +46,9 @@ _STOCK: Final = "stock.release"
 VALUE_POLICY: Final = "policy:value_mismatch"
 """The actor that holds an order whose tax papers are worth far more than it."""
 
+VOID_POLICY: Final = "policy:void"
+"""The actor that releases what could still be paid of a canceled order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
@@ -157,6 +160,8 @@ def effects(before: View | None, after: View, cause: Cause, done: frozenset[str]
     drafts.extend(_of_notices(after, cause, tracks, now_done))
     events = tuple([EventDraft(routing_key, body, cause.occurred_at) for routing_key, body in drafts])
     commands = tuple(_policies(after, now_done)) if after.fiscal_value == "far_above" else ()
+    if after.base_state == "canceled" and after.rules.void_on_cancel:
+        commands = (*commands, *_voids(after, now_done))
     result_done = frozenset(now_done) if len(now_done) > len(done) else done
     given, taken = _references(cause) if cause.decision is not None else ((), ())
     return Effects(events, result_done, invoice, commands, cause.texts.comment, cause.texts.address, tracks, given, taken)
@@ -270,6 +275,17 @@ def _policies(after: View, now_done: set[str]) -> Iterator[PolicyCommand]:
     if any(exception.kind == "value_mismatch" for exception in after.exceptions):
         now_done.add(key)
         yield PolicyCommand("order.hold", {"hold_reason": "fiscal"}, VALUE_POLICY)
+
+
+def _voids(after: View, now_done: set[str]) -> Iterator[PolicyCommand]:
+    """Release what could still be paid of a canceled order, each payment once; a provider that does not do that refuses."""
+    if after.historical:
+        return
+    for attempt in after.attempts:
+        key = f"policy:void:{attempt.id}"
+        if attempt.live and attempt.state in ("pending", "in_review", "authorized") and key not in now_done:
+            now_done.add(key)
+            yield PolicyCommand("payment.void", {"payment": attempt.id}, VOID_POLICY)
 
 
 def _status_body(before: View | None, after: View, cause: Cause) -> dict[str, Any]:

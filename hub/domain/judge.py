@@ -147,9 +147,7 @@ def judge(
         case ResolveException():
             return _resolve(view, data, by, known)
         case VoidPayment():
-            if data.payment is not None and view.attempt(data.payment) is None:
-                return Rejected("payment_not_found", "the order has no such payment")
-            return Rejected("void_unavailable", "no provider of this order releases a payment on request: do it there")
+            return paying.void(ledger, view, data, by, shop)
         case SetStatus():
             return _set_status(ledger, view, data, by, shop)
         case ResendNotice():
@@ -206,7 +204,7 @@ def _carry_out(ledger: Ledger, view: View, command: str, data: CommandData, by: 
         case MarkShipment():
             return shipping.mark(view, command, data, by)
         case CreateRefund():
-            return refunding.create_refund(ledger, view, data, by)
+            return refunding.create_refund(ledger, view, data, by, shop)
         case SetAddress():
             return _set_address(view, data, by, known)
         case CommentOrder():

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from hub.domain.decisions import Commented, Decision, Entry
 from hub.domain.expiry import WEEKDAYS, BankCalendar
@@ -19,11 +19,16 @@ POLICY: Final = "policy:"
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """What the shop decides and no order remembers."""
+    """What the shop decides and no order remembers. `online`: what each provider does when the hub asks it."""
 
     carriers: frozenset[str] = frozenset({"melhor_envio", "frenet", "correios", "jadlog", "loggi"})
     calendar: BankCalendar = WEEKDAYS
     statuses: Statuses = BUILT_IN
+    online: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def offers(self, provider: str, action: str) -> bool:
+        """Whether the hub can ask a provider for a `refund` or a `void`."""
+        return action in self.online.get(provider, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,23 @@ NO_TEXTS: Final = Texts()
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderRequest:
+    """What a provider is to be asked for, once the decision is committed.
+
+    `payment` is the attempt, (`key_kind`, `key`) the provider's own name of the payment. `told_cents`: what had gone back of it by then.
+    """
+
+    action: Literal["refund", "void"]
+    provider: str
+    payment: str
+    key_kind: str
+    key: str
+    amount_cents: int | None = None
+    told_cents: int = 0
+    refund: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """The command is done by folding this decision. One without entries changes nothing; that of a query needs no log row."""
 
@@ -100,6 +122,7 @@ class Accepted:
     result: dict[str, Any] = field(default_factory=dict)
     message: str = ""
     texts: Texts = NO_TEXTS
+    requests: tuple[ProviderRequest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,18 @@
-"""Money by hand: order.approve, review.accept and review.deny."""
+"""Money by hand: order.approve, review.accept, review.deny and payment.void."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from hub.domain.asking import void_request
 from hub.domain.decisions import CancelRecord, Entry, ManualCapture, NewAttempt
-from hub.domain.judgement import By, Judgement, Rejected
+from hub.domain.judgement import By, Judgement, Rejected, Shop
 from hub.domain.ledger import Ledger
 from hub.domain.view import AttemptView, View
 from schemas.base import PaymentMethod
-from schemas.commands import AcceptReview, ApproveOrder, DenyReview
+from schemas.commands import AcceptReview, ApproveOrder, DenyReview, VoidPayment
+
+VOIDABLE = frozenset({"pending", "in_review", "authorized"})
+"""States of an attempt that its provider can release."""
 
 REVIEW_DENIED = "review_denied"
 """Reason of a cancellation by review.deny."""
@@ -96,3 +101,23 @@ def _in_review(view: View, payment: str | None) -> AttemptView | Rejected:
         return Rejected("payment_not_found", "the order has no such payment")
     found = [attempt for attempt in view.attempts if attempt.state == "in_review" and payment in (None, attempt.id)]
     return found[0] if found else Rejected("not_in_review", "this payment is not under review")
+
+
+def void(ledger: Ledger, view: View, form: VoidPayment, by: By, shop: Shop) -> Judgement:
+    """Ask providers to release payments that have not been captured; without one named, all that wait.
+
+    Nothing changes here: the provider's answer tells that a payment was voided.
+    """
+    if form.payment is not None and view.attempt(form.payment) is None:
+        return Rejected("payment_not_found", "the order has no such payment")
+    waiting = [
+        attempt
+        for attempt in view.attempts
+        if attempt.live and attempt.state in VOIDABLE and form.payment in (None, attempt.id) and shop.offers(attempt.provider, "void")
+    ]
+    asked = tuple([one for attempt in waiting if (one := void_request(ledger, view, attempt)) is not None])
+    if not asked:
+        return Rejected("void_unavailable", "no provider of this order releases such a payment on request: do it there")
+    names = ", ".join(one.payment for one in asked)
+    accepted = by.accept(result={"payments": [one.payment for one in asked]}, message=f"asked to release {names}")
+    return replace(accepted, requests=asked)

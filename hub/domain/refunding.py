@@ -1,24 +1,29 @@
 """refund.create: what is given back, how much that is, and on which payments (order-lifecycle 3.6)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from hub.domain.asking import refund_request
 from hub.domain.decisions import RefundDone, RefundedUnits, RefundPart, RefundRequested
-from hub.domain.judgement import By, Judgement, Rejected
+from hub.domain.judgement import SHOP, By, Judgement, ProviderRequest, Rejected, Shop
 from hub.domain.ledger import Ledger
 from hub.domain.view import AttemptView, LineView, View
 from schemas.commands import CreateRefund, RefundLine
 
 
-def create_refund(ledger: Ledger, view: View, form: CreateRefund, by: By) -> Judgement:
-    """Give money back by hand. Without a payment named, the newest capture first."""
-    if form.mode == "online":
-        return Rejected("online_refund_unavailable", "no provider of this order gives money back on request: do it there, mode offline")
+def create_refund(ledger: Ledger, view: View, form: CreateRefund, by: By, shop: Shop = SHOP) -> Judgement:
+    """Give money back: by hand, or by asking the provider. Without a payment named, the newest capture first.
+
+    Online it is accepted as pending; what the provider says ends it.
+    """
     attempts = _newest_first(view)
     if form.payment is not None:
         attempts = [attempt for attempt in attempts if attempt.id == form.payment]
         if not attempts:
             return Rejected("payment_not_found", "the order has no such payment")
+    if form.mode == "online" and not any(shop.offers(attempt.provider, "refund") for attempt in attempts if _left_on(attempt)):
+        return Rejected("online_refund_unavailable", "no provider of this order gives money back on request: do it there, mode offline")
     available = min(sum(map(_left_on, attempts)), view.net_cents - view.refund_pending_cents)
     amount = available
     if not form.everything:
@@ -51,12 +56,37 @@ def create_refund(ledger: Ledger, view: View, form: CreateRefund, by: By) -> Jud
         "lines": [{"sku": sku, "amount_cents": cents} for sku, cents in _known_amounts(view, form).items()],
         "left_cents": available - amount,
     }
+    if form.mode == "online":
+        asked = _ask(ledger, view, request, attempts, shop)
+        if isinstance(asked, Rejected):
+            return asked
+        names = ", ".join(dict.fromkeys(one.provider for one in asked))
+        accepted = by.accept(request, result=result, message=f"{amount} cents asked of {names}; pending until it answers")
+        return replace(accepted, requests=asked)
     return by.accept(request, RefundDone(entry="refund_done", refund=refund), result=result, message=_message(amount, attempts, request))
 
 
 def _known_amounts(view: View, form: CreateRefund) -> dict[str, int]:
     amounts = line_amounts(view, form.lines or ())
     return {} if isinstance(amounts, Rejected) else amounts
+
+
+def _ask(
+    ledger: Ledger, view: View, request: RefundRequested, attempts: Sequence[AttemptView], shop: Shop
+) -> tuple[ProviderRequest, ...] | Rejected:
+    """Describe what is asked of whom, part by part; one part that cannot be asked for refuses the whole."""
+    by_id = {attempt.id: attempt for attempt in attempts}
+    asked: list[ProviderRequest] = []
+    for part in request.parts:
+        attempt = by_id[part.payment]
+        if not shop.offers(attempt.provider, "refund"):
+            message = f"{attempt.provider} gives back nothing on request (payment {attempt.id}): name another payment, or mode offline"
+            return Rejected("online_refund_unavailable", message)
+        one = refund_request(ledger, view, attempt, request.refund, part.amount_cents)
+        if isinstance(one, str):
+            return Rejected("refund_pending" if attempt.refund_pending_cents else "online_refund_unavailable", one)
+        asked.append(one)
+    return tuple(asked)
 
 
 def _message(amount: int, attempts: Sequence[AttemptView], request: RefundRequested) -> str:

@@ -727,12 +727,31 @@ def _all_refunds(ledger: Ledger, attempts: Sequence[Attempt]) -> tuple[RefundVie
             found.append(_hub_refund(refund_id, refund, refund.asked, attempts))
     found.sort(key=lambda refund: (refund.at, refund.id))
     for attempt in attempts:
-        told = {part.told_as for part in attempt.parts}
+        told = {name for part in attempt.parts for name in (part.told_as, part.under_way_as)}
         for key, record in attempt.records:
+            ours = _held_in_total(attempt, record)
             for one in _refunds(attempt, key, record):
-                if one.id not in told:
+                if ours and one.id == f"{key}:total":
+                    one = one._replace(amount_cents=one.amount_cents - ours)
+                if one.id not in told and one.amount_cents > 0:
                     found.append(one)
     return tuple(found)
+
+
+def _held_in_total(attempt: Attempt, record: PaymentRecord) -> int:
+    """Return how much of a source's total is refunds of the hub that have no id of the source's: those are listed already."""
+    if not record.refunded or sum(1 for _, one in attempt.records if one.refunded) > 1:
+        return 0
+    total = refunded_of(record)
+    held = level = 0
+    for part in sorted(attempt.parts, key=lambda part: part.stamp):
+        if part.other_means or not (part.told or part.rank == DONE):
+            continue
+        level = max(level, part.told_cents)
+        if not part.told_as:
+            held += min(part.amount_cents, max(0, total - level))
+        level += part.amount_cents
+    return held
 
 
 def _hub_refund(refund_id: str, refund: HubRefund, asked: Asked, attempts: Sequence[Attempt]) -> RefundView:

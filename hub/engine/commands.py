@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from sqlalchemy import Connection
 
+from hub.domain.decisions import Decision, RefundDone, RefundFailed
 from hub.domain.effects import Cause
 from hub.domain.fold import apply_decision
 from hub.domain.judge import Accepted, Judgement, Known, NoOp, Rejected, judge, offered
@@ -87,6 +88,14 @@ def carry_out(work: "UnitOfWork", prepared: Prepared, command: Command) -> Outco
         return _rejected(work, prepared, command, state, "invalid_payload", "the new order's number would be too long")
     if known.exception is not None and known.exception[0] == "reference_conflict":
         return _rejected(work, prepared, command, state, "invalid_payload", "reference_conflict is settled by reference.add")
+    if isinstance(command.data, ResolveException) and known.exception is not None and known.exception[0] == "outbound_unknown":
+        actor = envelope.actor or user.name or "unknown"
+        refusal = _settle_unknown(work, state, command.data.resolution, known.exception[1], actor, prepared.at)
+        if refusal is not None:
+            return _rejected(work, prepared, command, state, "invalid_payload", refusal)
+        body = _body(work, command, "accepted", state, prepared.at, message=command.data.resolution)
+        _remember(work, prepared, command, payload, body)
+        return Outcome("replied", f"{command.name} accepted", (state.number,), _reply(prepared, body))
     assert state.view is not None
     verdict = judge(
         state.ledger,
@@ -285,6 +294,57 @@ def give_policy_command(work: "UnitOfWork", state: OrderState, command: Command,
     return verdict
 
 
+def _settle_unknown(work: "UnitOfWork", state: OrderState, resolution: str, key: str, actor: str, at: datetime) -> str | None:
+    """Settle a request of which nobody could say what became, on a person's word: `done`, `failed`, or `retry` to make it again."""
+    if resolution not in ("done", "failed", "retry"):
+        return "resolution must be done (the provider did it), failed (it did not), or retry (it did not, ask it again)"
+    request = int(key.removeprefix("outbound:"))
+    row = rows.lock_outbound(work.connection, request)
+    if row is None or row.state != "unknown":
+        return "the request was settled otherwise"
+    refund = orjson.loads(row.parameters).get("refund")
+    if refund is not None and resolution != "retry":
+        payment = orjson.loads(row.parameters).get("payment")
+        entry: RefundDone | RefundFailed = (
+            RefundDone(entry="refund_done", refund=refund, payment=payment)
+            if resolution == "done"
+            else RefundFailed(entry="refund_failed", refund=refund, payment=payment)
+        )
+        record_outcome(
+            work, state, Decision(kind=f"refund.{resolution}", command_id=f"outbound:{request}", at=at, actor=actor, entries=(entry,))
+        )
+    work.settle_own_exception(state, "outbound_unknown", key, resolution, actor, at)
+    work.settle_request(row, "queued" if resolution == "retry" else resolution, at)
+    return None
+
+
+def record_outcome(work: "UnitOfWork", state: OrderState, decision: Decision) -> None:
+    """Write down what became of a request to a provider, as a decision of the hub's own; what is known already leaves no row."""
+    before = state.view
+    apply_decision(state.ledger, decision)
+    if not state.refresh():
+        return
+    position = state.advance(decision.at)
+    state.view = view(state.ledger)
+    cause = Cause(decision.kind, COMMANDS_KEY, decision.command_id, decision.at, decision.actor, decision)
+    events = work.publish(state, before, state.view, cause, decision.at)
+    document = decision.model_dump(mode="json", exclude_none=True)
+    work.log(
+        state,
+        position,
+        kind=decision.kind,
+        source=COMMANDS_KEY,
+        source_event_id=decision.command_id,
+        entry_key=hashlib.sha256(f"{COMMANDS_KEY}:{decision.kind}:{decision.command_id}".encode()).hexdigest()[:32],
+        occurred_at=decision.at,
+        at=decision.at,
+        body=orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode(),
+        events=events,
+        actor=decision.actor,
+    )
+    carry_out_policies(work, decision.at)
+
+
 def _document(work: "UnitOfWork", state: OrderState, at: datetime) -> dict[str, Any]:
     assert state.view is not None
     document = order_document(work.connection, state.number) or {}
@@ -308,6 +368,8 @@ def _apply(work: "UnitOfWork", at: datetime, command: Command, state: OrderState
         state.view = view(state.ledger, work.statuses)
         cause = Cause(command.name, COMMANDS_KEY, command.envelope.id, at, decision.actor, decision, verdict.texts)
         events = work.publish(state, before, state.view, cause, at)
+    for request in verdict.requests:
+        work.ask_provider(state.number, command.envelope.id, request, at)
     document = decision.model_dump(mode="json", exclude_none=True)
     work.log(
         state,

@@ -42,7 +42,12 @@ class Engine:
         self.settings: Final = settings
         self.clock: Final = clock
         accounts = {adapter.provider: settings.secrets(adapter.provider).accounts for adapter in adapters.values()}
-        shop = Shop(frozenset(settings.carriers), BankDays(settings.timezone))
+        online = {
+            adapter.provider: frozenset[str](adapter.outbound.operations)
+            for adapter in adapters.values()
+            if adapter.family == "payments" and adapter.outbound is not None
+        }
+        shop = Shop(frozenset(settings.carriers), BankDays(settings.timezone), online=online)
         self.preparer: Final = Preparer(adapters, settings, Scopes(accounts), settings.order_rules(), shop)
 
     def process(self, batch: Sequence[Delivery]) -> list[Outcome]:

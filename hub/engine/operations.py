@@ -16,6 +16,7 @@ from hub.engine.dead_letters import insert_dead_letters, orphan_letter
 from hub.engine.deliveries import COMMANDS_KEY, Delivery, Outcome
 from hub.engine.engine import Engine, brief
 from hub.engine.order_state import OrderState, OutboxRow
+from hub.engine.outbound import redrive_request
 from hub.engine.transaction import UnitOfWork
 from hub.engine.verify import refold
 from hub.errors import StoreUnavailable
@@ -76,13 +77,17 @@ def _locked(connection: Connection, letter_id: int) -> RowMapping | Redrive:
         return Redrive(letter_id, "not_found", "no such dead letter")
     if letter["status"] != "open":
         return Redrive(letter_id, "not_open", f"it is {letter['status']} already")
-    if letter["kind"] == "outbound_exhausted":
-        return Redrive(letter_id, "not_here", "an outbound request goes back to hub.outbound, not through the engine")
     return letter
 
 
 def _run_again(engine: Engine, connection: Connection, letter: RowMapping, actor: str) -> Redrive:
     now = engine.clock()
+    if letter["kind"] == "outbound_exhausted":
+        refusal = redrive_request(connection, letter, now)
+        if refusal is not None:
+            return Redrive(letter["id"], "not_here", refusal)
+        _update(connection, letter["id"], status="redriven", settled_at=now, settled_by=actor)
+        return Redrive(letter["id"], "sent_again", "to hub.outbound")
     prepared = engine.preparer.prepare(delivery_of(letter), now)
     if prepared.deaths and not prepared.facts:
         cause = prepared.deaths[0].cause

@@ -111,6 +111,15 @@ class Preparer:
     rules: OrderRules
     shop: Shop
 
+    @property
+    def payment_adapters(self) -> dict[str, str]:
+        """Name the adapter of each payment provider that can be asked for something."""
+        return {
+            adapter.provider: name
+            for name, adapter in self.adapters.items()
+            if adapter.family == "payments" and adapter.outbound is not None and adapter.outbound.operations
+        }
+
     def prepare(self, delivery: Delivery, now: datetime) -> Prepared:
         """Verify and translate one delivery. Never raises: an adapter's bug is the dead letter `adapter_error`."""
         body = delivery.raw.body
@@ -138,6 +147,13 @@ class Preparer:
             trace = traceback.format_exc(limit=-20)[-_TRACEBACK_LIMIT:]
             prepared.facts = ()
             prepared.deaths = (Death("adapter_error", f"{type(error).__name__} in {adapter.name}", body, trace),)
+        return prepared
+
+    def translated(self, delivery: Delivery, adapter: Adapter, translation: Facts | Ignored | Fetch, now: datetime) -> Prepared:
+        """Prepare what an adapter has made of a provider's answer: it is trusted, the hub asked for it."""
+        prepared = Prepared(delivery, delivery.at or now, hashlib.sha256(delivery.raw.body).hexdigest(), adapter)
+        self._translated(prepared, adapter, translation)
+        prepared.inbox = None
         return prepared
 
     def _adapter_of(self, key: str) -> Adapter | None:

@@ -243,6 +243,25 @@ class Changed:
     now: View
 
 
+@dataclass(frozen=True, slots=True)
+class OutboundRow:
+    """A request to a provider, as far as a command looks at it."""
+
+    id: int
+    adapter: str
+    action: str
+    state: str
+    parameters: str
+
+
+def lock_outbound(connection: Connection, request_id: int) -> OutboundRow | None:
+    """Lock and read a request to a provider."""
+    table = tables.outbound_requests
+    statement = select(table.c.id, table.c.adapter, table.c.action, table.c.state, table.c.parameters).where(table.c.id == request_id)
+    found = connection.execute(statement.with_for_update()).first()
+    return None if found is None else OutboundRow(*found)
+
+
 def write_documents(connection: Connection, changed: Sequence[Changed]) -> None:
     """Write what changed among the transactions, refunds, shipments and tax papers of orders; each has a table of its own."""
     _write(connection, tables.transactions, [(one, "transactions", _transaction) for one in changed], keep=("occurred_at",), key="key")

@@ -91,6 +91,10 @@ _TEXTS: Final[Mapping[str, str]] = {
     "status.unassign": "Status mudou com a lista da loja",
     "status.set_default": "Status mudou com a lista da loja",
     "reference.settled": "Disputa de referência resolvida",
+    "refund.done": "Estorno feito pelo provedor",
+    "refund.failed": "Estorno não feito pelo provedor",
+    "hub.outbound_unknown": "Resposta do provedor desconhecida",
+    "hub.outbound_unknown.settled": "Pedido ao provedor resolvido",
     "reference.conflict": "Referência disputada por mais de um pedido",
 }
 

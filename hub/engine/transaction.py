@@ -18,7 +18,7 @@ from hub import faults
 from hub.domain.decisions import Acknowledged
 from hub.domain.effects import Cause, Effects, EventDraft, PolicyCommand, effects
 from hub.domain.fold import apply_fact
-from hub.domain.judgement import AddressText, TrackText
+from hub.domain.judgement import AddressText, ProviderRequest, TrackText
 from hub.domain.labels import Statuses
 from hub.domain.ledger import FOLD_VERSION, Ledger
 from hub.domain.view import View, expire_at, view
@@ -30,12 +30,14 @@ from hub.engine.order_state import OrderState, OutboxRow, instant_text, message_
 from hub.engine.personal import personal_row
 from hub.engine.prepare import SUCCESS_KINDS, InboxKey, Prepared, PreparedFact, Preparer, mapped_fact
 from hub.engine.references import Lookup, ReferenceKey, own_key
-from hub.engine.rows import ParkedRow, ReferenceRow
+from hub.engine.rows import OutboundRow, ParkedRow, ReferenceRow
 from hub.store import bulk, status_rows, tables
 from schemas.commands import AddReference
 from schemas.facts import OrderFact, parse_fact
 
 _QUIET_AFTER: Final = timedelta(days=7)
+OUTBOUND_PREFIX: Final = "hub.outbound/"
+"""Before the routing key of an outbox row that goes to hub.outbound and not to hub.events."""
 HUB_SOURCE: Final = "hub"
 """Source of log rows that the hub writes about itself."""
 
@@ -64,7 +66,7 @@ class _Pending:
     dead: list[dict[str, Any]] = field(default_factory=list)
     raw: dict[str, dict[str, Any]] = field(default_factory=dict)
     replies: list[dict[str, Any]] = field(default_factory=list)
-    fetches: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
     released: list[int] = field(default_factory=list)
     comments: list[dict[str, Any]] = field(default_factory=list)
     addresses: list[tuple[str, AddressText, datetime]] = field(default_factory=list)
@@ -622,17 +624,40 @@ class UnitOfWork:
         state.resolved.append({"order_number": state.number, "kind": kind, "key": key, **change})
 
     def _conflict(self, state: OrderState, key: str, claimants: tuple[str, ...], at: datetime) -> None:
-        """Open `reference_conflict` on an order. The ledger knows nothing of it, so it is a log row of the hub's own."""
+        """Open `reference_conflict` on an order."""
         if key in state.conflicts or (state.number, key) in rows.open_conflicts(self.connection, {key}):
             return
         state.conflicts.add(key)
-        position = state.advance(at)
         detail = {"reference": key, "orders": list(claimants)}
-        opened = {"kind": "reference_conflict", "key": key, "detail": detail, "resolve_with": ["reference.add"]}
-        event = state.number_event(EventDraft("exception.opened.reference_conflict", _conflict_body(opened, key), at), at)
+        self.open_own_exception(state, "reference_conflict", key, detail, ("reference.add",), at)
+
+    def open_own_exception(
+        self, state: OrderState, kind: str, key: str, detail: dict[str, Any], resolve_with: tuple[str, ...], at: datetime
+    ) -> None:
+        """Open an exception of the engine's on an order. The ledger knows nothing of it, so it is a log row of the hub's own."""
+        position = state.advance(at)
+        opened = {"kind": kind, "key": key, "detail": detail, "resolve_with": list(resolve_with)}
+        event = state.number_event(EventDraft(f"exception.opened.{kind}", _conflict_body(opened, key), at), at)
         self.pending.outbox.append(event)
-        self.open_exception(state, "reference_conflict", key, detail, ("reference.add",), at)
-        self._log_conflict(state, position, "reference.conflict", key, detail, at, event)
+        self.open_exception(state, kind, key, detail, resolve_with, at)
+        name = "reference.conflict" if kind == "reference_conflict" else f"hub.{kind}"
+        self._log_conflict(state, position, name, key, detail, at, event)
+
+    def settle_own_exception(self, state: OrderState, kind: str, key: str, resolution: str, actor: str | None, at: datetime) -> None:
+        """Close an exception of the engine's."""
+        position = state.advance(at)
+        resolved = {"kind": kind, "key": key, "resolution": resolution}
+        event = state.number_event(EventDraft(f"exception.resolved.{kind}", _conflict_body(resolved, key), at), at)
+        self.pending.outbox.append(event)
+        self._touch_exception(state, kind, key, {"resolved_at": at, "resolution": resolution, "resolved_by": actor})
+        self._log_conflict(state, position, f"hub.{kind}.settled", key, resolved, at, event)
+
+    def order(self, number: str) -> OrderState:
+        """Open an order that this transaction has not opened yet, or give the one it has."""
+        state = self.orders.get(number)
+        if state is None:
+            state = self.orders[number] = OrderState.opened(rows.lock_orders(self.connection, [number])[number])
+        return state
 
     def _log_conflict(
         self, state: OrderState, position: int, kind: str, key: str, body: dict[str, Any], at: datetime, event: OutboxRow
@@ -652,15 +677,45 @@ class UnitOfWork:
 
     # -- the rest --------------------------------------------------------------------------------------------------------------
 
+    def ask_provider(self, number: str, command_id: str, request: ProviderRequest, at: datetime) -> None:
+        """Queue what is to be asked of a provider. Its idempotency key follows from the command: given twice, it is the same request."""
+        name = f"{command_id}:{request.action}:{request.payment}:{request.key}"
+        parameters: dict[str, Any] = {"payment_key": {"kind": request.key_kind, "value": request.key}, "payment": request.payment}
+        if request.refund is not None:
+            parameters |= {"refund": request.refund, "amount_cents": request.amount_cents, "told_cents": request.told_cents}
+        self.pending.requests.append(
+            {
+                "adapter": self.preparer.payment_adapters[request.provider],
+                "action": request.action,
+                "request_key": hashlib.sha256(name.encode()).hexdigest()[:32],
+                "state": "queued",
+                "order_number": number,
+                "parameters": orjson.dumps(parameters).decode(),
+                "created_at": at,
+                "updated_at": at,
+            }
+        )
+
+    def settle_request(self, row: OutboundRow, state: str, at: datetime) -> None:
+        """Give a request that a person has decided on its end, or send it out again as if for the first time."""
+        values: dict[str, Any] = {"state": state, "updated_at": at, "leased_until": None}
+        if state == "queued":
+            values |= {"started_at": None, "attempts": 0}
+            name = f"outbound:{row.id}:{instant_text(at)}"
+            self.write_outbox(self.connection, [work_message(row.id, row.adapter, row.action, name, at)])
+        table = tables.outbound_requests
+        self.connection.execute(table.update().where(table.c.id == row.id).values(**values))
+
     def _queue_fetch(self, prepared: Prepared) -> None:
         fetch, adapter = prepared.fetch, prepared.adapter
         assert fetch is not None and adapter is not None
-        self.pending.fetches.append(
+        self.pending.requests.append(
             {
                 "adapter": adapter.name,
                 "action": "fetch",
                 "request_key": f"{fetch.resource}:{fetch.resource_id}",
                 "state": "queued",
+                "order_number": None,
                 "parameters": orjson.dumps(dict(fetch.parameters)).decode(),
                 "created_at": prepared.at,
                 "updated_at": prepared.at,
@@ -710,12 +765,25 @@ class UnitOfWork:
                 connection, tables.raw_messages, [pending.raw[key] for key in sorted(pending.raw)], suffix="ON CONFLICT (sha256) DO NOTHING"
             )
         bulk.insert(connection, tables.inbox, pending.replies)
-        # While a read is queued a further notice adds nothing; one that has started gets a successor (architecture D9).
-        bulk.insert(
-            connection,
+        self._flush_outbound(pending.requests)
+
+    def _flush_outbound(self, requests: Sequence[dict[str, Any]]) -> None:
+        """Write work for providers, and a message for each row that is new: it only names the row.
+
+        While a read is queued a further notice adds nothing; one that has started gets a successor (architecture D9).
+        """
+        if not requests:
+            return
+        found = bulk.insert_returning(
+            self.connection,
             tables.outbound_requests,
-            pending.fetches,
+            sorted(requests, key=lambda row: (row["adapter"], row["request_key"])),
             suffix="ON CONFLICT (adapter, request_key) WHERE action = 'fetch' AND state = 'queued' DO NOTHING",
+            returning=("id", "adapter", "action", "created_at"),
+        )
+        self.write_outbox(
+            self.connection,
+            [work_message(number, adapter, action, f"outbound:{number}", bulk.instant(at)) for number, adapter, action, at in found],
         )
 
     def _flush_orders(self) -> None:
@@ -767,8 +835,13 @@ class UnitOfWork:
 
     def _flush_outbox(self, outbox: Sequence[OutboxRow]) -> None:
         notices.complete(self.connection, outbox, {number: state.view for number, state in self.orders.items() if state.view is not None})
+        self.write_outbox(self.connection, outbox)
+
+    @staticmethod
+    def write_outbox(connection: Connection, outbox: Sequence[OutboxRow]) -> None:
+        """Write rows for the relay."""
         bulk.insert(
-            self.connection,
+            connection,
             tables.outbox,
             [
                 {
@@ -817,6 +890,12 @@ class UnitOfWork:
         """Publish that a command was refused. It is no event of an order; each judgement is one of its own."""
         message_id = message_id_of(f"rejected:{body['id']}:{instant_text(at)}")
         self.pending.outbox.append(OutboxRow(None, message_id, "command.rejected", {**body, "recorded_at": instant_text(at)}, at))
+
+
+def work_message(request: int, adapter: str, action: str, name: str, at: datetime) -> OutboxRow:
+    """Describe the message on hub.outbound that there is work: which row, and nothing of what is in it."""
+    body: dict[str, Any] = {"request": request, "adapter": adapter, "action": action}
+    return OutboxRow(None, message_id_of(name), f"{OUTBOUND_PREFIX}{adapter}.{action}", body, at)
 
 
 def _flush_placements(connection: Connection, pending: _Pending) -> None:

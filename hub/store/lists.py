@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Column, ColumnElement, Connection, FromClause, Row, Select, and_, delete, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, FromClause, Row, Select, and_, delete, func, not_, or_, select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
@@ -369,11 +369,15 @@ def list_outbound(connection: Connection, *, after: int = 0) -> tuple[list[dict[
 # -- the outbox ----------------------------------------------------------------------------------------------------------------
 
 
+_IS_EVENT: Final = not_(outbox.c.routing_key.like("hub.outbound/%"))
+"""The outbox carries messages for hub.outbound too, which only name a row of outbound_requests."""
+
+
 def outbox_events(connection: Connection) -> Iterator[dict[str, Any]]:
     """Read events that wait to be published, in the order in which they were written, as replay shows them."""
     after = 0
     while True:
-        statement = select(outbox).where(outbox.c.id > after).order_by(outbox.c.id).limit(_CHUNK)
+        statement = select(outbox).where(outbox.c.id > after, _IS_EVENT).order_by(outbox.c.id).limit(_CHUNK)
         page: Sequence[Row[Any]] = connection.execute(statement).all()
         for row in page:
             body = orjson.loads(row.body)
@@ -396,5 +400,5 @@ def clear_outbox(connection: Connection) -> None:
 
 def outbox_backlog(connection: Connection) -> tuple[int, datetime | None]:
     """Return how many events wait to be published, and since when the oldest does."""
-    count, oldest = connection.execute(select(func.count(), func.min(outbox.c.created_at))).one()
+    count, oldest = connection.execute(select(func.count(), func.min(outbox.c.created_at)).where(_IS_EVENT)).one()
     return int(count), oldest

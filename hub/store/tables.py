@@ -262,6 +262,8 @@ outbound_requests: Final = Table(
     Column("error", Text),
     Column("created_at", UtcInstant, nullable=False),
     Column("updated_at", UtcInstant, nullable=False),
+    Column("started_at", UtcInstant, comment="since when the provider may know of it: its key memory runs from here"),
+    Column("leased_until", UtcInstant, comment="a gateway has it in hand until then"),
     Index("ix_outbound_requests_adapter_request_key", "adapter", "request_key"),
     Index(
         "uq_outbound_requests_queued_fetch",

@@ -10,12 +10,16 @@ import pytest
 
 from hub import faults
 from tests.acceptance.stack import CRASHED, running
-from tests.traffic import Message, flat, placed, shuffled, stories
-from tests.world import feed, ledgers, open_engine, open_exceptions
+from tests.fake_provider import FakeProvider
+from tests.integration.gateway.books import Charge, PagarmeBooks
+from tests.traffic import START, Message, charge, flat, placed, shuffled, stories
+from tests.world import command, feed, ledgers, open_engine, open_exceptions
 
 _ARCHIVER = [point for point in faults.POINTS if point.startswith("archiver_")]
 _COMMANDS = ["before_reply"]
-_POINTS = [point for point in faults.POINTS if point not in _ARCHIVER and point not in _COMMANDS and not point.startswith("notify_")]
+_GATEWAY = [point for point in faults.POINTS if point.startswith("gateway_")]
+_NOTIFY = [point for point in faults.POINTS if point.startswith("notify_")]
+_POINTS = [point for point in faults.POINTS if point not in (*_ARCHIVER, *_COMMANDS, *_GATEWAY, *_NOTIFY)]
 
 
 def _traffic() -> list[Message]:
@@ -84,3 +88,26 @@ async def test_a_crash_before_the_reply_is_answered_later_with_one_effect(amqp_u
 
 def test_there_are_at_least_twelve_points() -> None:
     assert len(faults.POINTS) >= 12
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("point", _GATEWAY)
+async def test_a_crash_of_the_gateway_gives_back_once(point: str, amqp_url: str, any_database_url: str, tmp_path: Path) -> None:
+    books = PagarmeBooks()
+    books.charges["ch_100"] = Charge("ch_100", 11970)
+    with FakeProvider(books) as provider:
+        account = {"HUB_SECRETS_PAGARME_BASE_URL": provider.url, "HUB_SECRETS_PAGARME_SECRET_KEY": "sk_test", "HUB_OUTBOUND_TIMEOUT": "1s"}
+        async with running(amqp_url, any_database_url, tmp_path, **account) as stack:
+            paid = charge("100", "paid", status="paid", at=START, transaction="captured", hook="p", paid_amount=11970)
+            feed(stack.engine, [placed("100", method="card"), paid])
+            asked = {"mode": "online", "extra_cents": 3000}
+            feed(stack.engine, [command("refund.create", "100", id="5f0f7c1e-0000-4000-8000-000000000002", data=asked)])
+            assert await _exit_of(stack.start(HUB_TESTING="1", HUB_CRASH_AT=point)) == CRASHED, stack.logs()
+            stack.start()
+            await stack.until(lambda: stack.rows("SELECT state FROM outbound_requests") == [("done",)], timeout_s=60)
+            await stack.settle()
+            stack.check()
+            assert books.charges["ch_100"].refunds == [3000]
+            assert stack.rows("SELECT refunded_cents FROM orders") == [(3000,)]
+            assert stack.rows("SELECT state FROM refunds") == [("done",)]
+            assert stack.rows("SELECT count(*) FROM dead_letters") == [(0,)]

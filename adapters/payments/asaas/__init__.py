@@ -16,7 +16,7 @@ release.
 
 from typing import Final
 
-from adapters.contract import Adapter, Idempotency
+from adapters.contract import Adapter, Idempotency, Outbound, StaticAuth
 from adapters.payments.asaas.translate import METHODS, STATUSES, build_fetch, parse_response, translate, verify
 
 ADAPTER: Final = Adapter(
@@ -36,4 +36,5 @@ ADAPTER: Final = Adapter(
     resources=("payment",),
     build_fetch=build_fetch,
     parse_response=parse_response,
+    outbound=Outbound(StaticAuth({"access_token": "{access_token}"}), "https://api.asaas.com"),
 )

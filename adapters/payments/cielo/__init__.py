@@ -13,7 +13,7 @@ kind `unknown`; HUB_MAP_CIELO maps words without a release.
 
 from typing import Final
 
-from adapters.contract import Adapter, Idempotency
+from adapters.contract import Adapter, Idempotency, Outbound, StaticAuth
 from adapters.payments.cielo.signature import verify
 from adapters.payments.cielo.translate import METHODS, STATUSES, build_fetch, parse_response, translate
 
@@ -35,4 +35,8 @@ ADAPTER: Final = Adapter(
     resources=("sale",),
     build_fetch=build_fetch,
     parse_response=parse_response,
+    # Sales are read at another host than they are made.
+    outbound=Outbound(
+        StaticAuth({"MerchantId": "{merchant_id}", "MerchantKey": "{merchant_key}"}), "https://apiquery.cieloecommerce.cielo.com.br"
+    ),
 )

@@ -23,6 +23,7 @@ detail, a status that is not known is kind `unknown`, and HUB_MAP_MERCADOPAGO ma
 from typing import Final
 
 from adapters.contract import Adapter, Idempotency
+from adapters.payments.mercadopago.outbound import OUTBOUND
 from adapters.payments.mercadopago.requests import build_fetch
 from adapters.payments.mercadopago.signature import verify
 from adapters.payments.mercadopago.translate import STATUSES, parse_response, translate
@@ -46,4 +47,5 @@ ADAPTER: Final = Adapter(
     resources=("payment", "order", "chargeback", "merchant_order", "claim"),
     build_fetch=build_fetch,
     parse_response=parse_response,
+    outbound=OUTBOUND,
 )

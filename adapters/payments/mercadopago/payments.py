@@ -171,11 +171,12 @@ def _refunds(payment: Payment, subject: Subject, place: str, part: Part, changed
         except PayloadMalformed as error:
             failed.append(FailedPart(str(error), part(raw)))
             continue
-        facts[_refund(refund, subject, changed)] = None
+        facts[refund_fact(refund, subject, changed)] = None
     return list(facts), failed
 
 
-def _refund(refund: Refund, subject: Subject, changed: Moment) -> PaymentFact:
+def refund_fact(refund: Refund, subject: Subject, changed: Moment) -> PaymentFact:
+    """Tell of one refund, as read with its payment or as the answer to asking for it."""
     status = refund.status or "approved"
     kind = REFUND_KINDS.get(status, "payment.unknown")
     # `date_created` is when it was asked for. When it ended is only told by the payment's last change.

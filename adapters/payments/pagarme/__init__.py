@@ -13,6 +13,7 @@ from typing import Final
 
 from adapters.contract import Adapter, Idempotency
 from adapters.payments.pagarme.charges import METHODS
+from adapters.payments.pagarme.outbound import OUTBOUND
 from adapters.payments.pagarme.signature import verify
 from adapters.payments.pagarme.translate import STATUSES, build_fetch, parse_response, translate
 
@@ -34,4 +35,5 @@ ADAPTER: Final = Adapter(
     jwks_url="https://hubapi.pagar.me/.well-known/jwks.json",
     build_fetch=build_fetch,
     parse_response=parse_response,
+    outbound=OUTBOUND,
 )

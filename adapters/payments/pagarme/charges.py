@@ -1,7 +1,7 @@
 """What a charge says, event by event and status by status -> payment facts."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from adapters.contract import PayloadMalformed
@@ -78,6 +78,13 @@ def _captured(charge: Charge, told: Told) -> tuple[PaymentFact, ...]:
     return (*capture, _refunded(charge, told, refunded, f"{told.event_id}:refunded")) if refunded else capture
 
 
+def _standing(charge: Charge, told: Told) -> tuple[PaymentFact, ...]:
+    """A paid charge as it stands: it stays `paid` while a refund waits, and after one failed; only the last operation shows that."""
+    transaction = charge.last_transaction
+    operation = replace(told, event_id=f"{told.event_id}:{transaction.id}:{transaction.status}")
+    return (*_captured(charge, told), *_refund_under_way(charge, operation))
+
+
 def _failed(charge: Charge, told: Told) -> tuple[PaymentFact, ...]:
     kind: PaymentKind = "payment.expired" if charge.last_transaction.status == "expired" else "payment.failed"
     return (_fact(charge, told, kind, charge.amount, reason=charge.last_transaction.reason),)
@@ -152,9 +159,9 @@ def state_of(charge: Charge, told: Told) -> tuple[PaymentFact, ...]:
 STATUS_RULES: Final[Mapping[str, Rule]] = {
     "pending": _open,
     "processing": _open,
-    "paid": _captured,
-    "underpaid": _captured,
-    "overpaid": _captured,
+    "paid": _standing,
+    "underpaid": _standing,
+    "overpaid": _standing,
     "canceled": _canceled,
     "failed": _failed,
     "chargedback": _charged_back,

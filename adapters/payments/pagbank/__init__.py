@@ -17,7 +17,7 @@ are accepted); that the UUID of a transaction is that of its charge; the statuse
 
 from typing import Final
 
-from adapters.contract import Adapter, Idempotency
+from adapters.contract import Adapter, Idempotency, Outbound, StaticAuth
 from adapters.payments.pagbank.signature import verify
 from adapters.payments.pagbank.translate import METHODS, STATUSES, build_fetch, parse_response, translate
 
@@ -39,4 +39,5 @@ ADAPTER: Final = Adapter(
     resources=("order", "charge", "transaction", "chargeback"),
     build_fetch=build_fetch,
     parse_response=parse_response,
+    outbound=Outbound(StaticAuth({"Authorization": "Bearer {token}"}), "https://api.pagseguro.com"),
 )

@@ -15,6 +15,7 @@ the bank's rtrId, which only exists later, is not needed to tell them apart. The
 from typing import Final
 
 from adapters.contract import Adapter, Idempotency
+from adapters.payments.pix.outbound import OUTBOUND
 from adapters.payments.pix.signature import verify
 from adapters.payments.pix.translate import STATUSES, build_fetch, parse_response, translate
 
@@ -36,4 +37,5 @@ ADAPTER: Final = Adapter(
     resources=("cob", "cobv"),
     build_fetch=build_fetch,
     parse_response=parse_response,
+    outbound=OUTBOUND,
 )

@@ -207,7 +207,7 @@ def _refund_facts(pix: Pix, refunds: list[Devolucao], received_at: datetime) -> 
     taken = {id(refund): balance.take(refund.valor) for refund in done}
     for refund in refunds:
         amount_cents = taken[id(refund)] if id(refund) in taken else balance.share(refund.valor)
-        yield _refund_fact(pix, refund, amount_cents, received_at)
+        yield refund_fact(pix, refund, amount_cents, received_at)
 
 
 def _settlement_order(refund: Devolucao) -> tuple[str, str]:
@@ -217,7 +217,8 @@ def _settlement_order(refund: Devolucao) -> tuple[str, str]:
     return (moment.at.isoformat() if moment else "", refund.id or refund.rtrId or "")
 
 
-def _refund_fact(pix: Pix, refund: Devolucao, amount_cents: int, received_at: datetime) -> PaymentFact:
+def refund_fact(pix: Pix, refund: Devolucao, amount_cents: int, received_at: datetime) -> PaymentFact:
+    """Tell of one devolução; the callback and the answer to our own request name it alike. `amount_cents`: in terms of the debt."""
     nature = refund.natureza or "ORIGINAL"
     forced = nature.startswith(_MED)
     kind: PaymentKind = "payment.unknown"
