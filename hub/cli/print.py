@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 from sqlalchemy import Connection, select
 
-from hub.cli.choosing import Numbers, Where, chosen
+from hub.cli.choosing import Where, chosen
 from hub.cli.failures import Failure, Status
 from hub.cli.options import DatabaseUrl, opened
 from hub.cli.output import errors
@@ -39,6 +39,7 @@ class Kind(StrEnum):
     ALL = "all"
 
 
+_SEPARATOR: Final = "\n  "
 _WRITERS: Final[Mapping[Kind, Sequence[Callable[[PrintedOrder, Desk], Iterator[Sheet]]]]] = {
     Kind.INVOICES: (invoices,),
     Kind.PACKING_SLIPS: (packing_slips,),
@@ -50,7 +51,9 @@ _WRITERS: Final[Mapping[Kind, Sequence[Callable[[PrintedOrder, Desk], Iterator[S
 def print_(
     kind: Annotated[Kind, typer.Argument(help="What to print; all: invoices, packing slips and refunds, order by order.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The PDF; what was there is replaced.")],
-    numbers: Numbers = None,
+    numbers: Annotated[
+        list[str] | None, typer.Argument(metavar="[NUMBER]...", help="Order numbers, in the order of the pages. Without any, give --where.")
+    ] = None,
     where: Where = None,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -90,7 +93,7 @@ def _papers(connection: Connection, numbers: Sequence[str], kind: Kind, settings
         if not found:
             lacking.append(f"order {number} has no {_named(kind)} yet")
     if not sheets:
-        raise Failure(f"{NOTHING}: {'; '.join(lacking)}", Status.REJECTED)
+        raise Failure(f"{NOTHING}: {_SEPARATOR.join(lacking)}", Status.REJECTED)
     shop = _shop(settings)
     try:
         return render(sheets, shop), lacking
@@ -141,7 +144,7 @@ def _labels(connection: Connection, numbers: Sequence[str]) -> tuple[bytes, list
         if not parcels and not valid:
             lacking.append(f"order {number} has no shipment yet")
     if not found:
-        raise Failure(f"{NOTHING}: {'; '.join(lacking) or 'every shipment is canceled'}", Status.REJECTED)
+        raise Failure(f"{NOTHING}: {_SEPARATOR.join(lacking) or 'every shipment is canceled'}", Status.REJECTED)
     try:
         return labels.merge(found), lacking
     except labels.LabelUnreadable as error:
