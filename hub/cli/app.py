@@ -9,7 +9,7 @@ from hub import observability
 from hub.cli import audit as auditing
 from hub.cli import db, dead, desk, exceptions, follow_up, notify, operation, order, orders, pix, statuses, topology
 from hub.cli import doctor as diagnosing
-from hub.cli import print as printing
+from hub.cli import print as print_command
 from hub.cli import publish as publishing
 from hub.cli import replay as replaying
 from hub.cli import run as running
@@ -64,7 +64,7 @@ app.add_typer(statuses.app, name="statuses")
 app.add_typer(dead.app, name="dead")
 app.add_typer(follow_up.transactions, name="transactions")
 app.add_typer(follow_up.invoices, name="invoices")
-app.command("print")(printing.print_)
+app.command("print")(print_command.print_)
 app.add_typer(follow_up.shipments, name="shipments")
 app.add_typer(follow_up.refunds, name="refunds")
 app.add_typer(notify.app, name="notify")

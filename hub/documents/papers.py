@@ -128,7 +128,6 @@ def packing_slips(printed: PrintedOrder, desk: Desk) -> Iterator[Sheet]:
     order = printed.order
     parcels = [one for one in order.shipments if one.state != "canceled"]
     for index, parcel in enumerate(parcels, 1):
-        carrier = desk.carriers.get(parcel.carrier or "", parcel.carrier or UNKNOWN)
         lines = _inside(order, parcel)
         yield Sheet(
             title="Embalagem",
@@ -137,7 +136,7 @@ def packing_slips(printed: PrintedOrder, desk: Desk) -> Iterator[Sheet]:
             subtitle=(f"Volume {index} de {len(parcels)}", f"Entrega {parcel.id}"),
             facts=(
                 ("Data do pedido", moment(order.placed_at, desk.zone)),
-                ("Transportadora", carrier),
+                ("Transportadora", _carrier(parcel, desk)),
                 ("Rastreio", ", ".join(track.number for track in parcel.tracks) or "sem código"),
                 ("Unidades", quantity(sum(units for _, _, units in lines))),
             ),
@@ -157,6 +156,13 @@ def packing_slips(printed: PrintedOrder, desk: Desk) -> Iterator[Sheet]:
                 Signatures(("Separado por", "Conferido por")),
             ),
         )
+
+
+def _carrier(parcel: ShipmentView, desk: Desk) -> str:
+    """Name the carrier; of one that is on no list (`custom`) the tracks' titles say more than its code."""
+    if parcel.carrier not in (None, "custom"):
+        return desk.carriers.get(parcel.carrier, parcel.carrier)
+    return ", ".join(dict.fromkeys(track.title for track in parcel.tracks if track.title)) or UNKNOWN
 
 
 def _inside(order: OrderView, parcel: ShipmentView) -> list[tuple[str, str, int]]:
@@ -191,7 +197,7 @@ def refunds(printed: PrintedOrder, desk: Desk) -> Iterator[Sheet]:
                 ("Data do pedido", moment(order.placed_at, desk.zone)),
                 ("Situação", _REFUND_STATES.get(refund.state, refund.state)),
                 ("Meio", method(refund.method or _method_of(order, refund)) or UNKNOWN),
-                ("Devolução", _MODES.get(refund.mode or "", UNKNOWN)),
+                *([("Devolução", _MODES[refund.mode])] if refund.mode else []),
             ),
             blocks=(
                 Boxes((Box("CLIENTE", _customer(printed)),)),

@@ -407,7 +407,7 @@ class _First:
         room = CONTENT_WIDTH * 0.36
         self._titles: Final = wrapped(sheet.title, BOLD, 14, room, 2)
         self._numbers: Final = wrapped(sheet.number, BOLD, 11, room, 4)
-        self._subtitles: Final = [part for line in sheet.subtitle for part in wrapped(line, REGULAR, 8, room, 2)]
+        self._subtitles: Final = [part for line in sheet.subtitle for part in wrapped(line, REGULAR, 8, room, 3)]
         right = len(self._titles) * 17 + len(self._numbers) * 14 + len(self._subtitles) * 8 * _LEADING
         self._upper: Final = max(letterhead.height, right) + 3 * mm
         count = max(1, len(sheet.facts))

@@ -83,6 +83,14 @@ def test_a_packing_slip_per_parcel_lists_its_units_and_no_price() -> None:
         assert {"Maria Conceição", "Rua das Acácias, 120 - Apto 42", "Separado por", "Conferido por"} <= set(text.splitlines())
 
 
+def test_a_carrier_on_no_list_is_called_as_its_track_is() -> None:
+    tracks = [{"number": "X1", "carrier": "custom", "title": "Motoboy Zé"}]
+    shipments = [parcel("E1", ("CAM-001", 1), carrier="custom", tracks=tracks), parcel("E2", ("CAM-002", 1), carrier=None, tracks=[])]
+    first, second = pages(render(list(packing_slips(PrintedOrder(order(shipments=shipments)), DESK)), SHOP))
+    assert "Motoboy Zé" in first
+    assert "Não informado" in second
+
+
 def test_a_parcel_whose_content_nobody_told_lists_the_order_and_says_so() -> None:
     items = [item(1, quantity=3, canceled=1), item(2, virtual=True), item(3, canceled=1)]
     (text,) = pages(render(list(packing_slips(PrintedOrder(order(items, shipments=[parcel("E1")])), DESK)), SHOP))
