@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from adapters.contract import Adapter
 from hub.domain.parcels import same_number
-from schemas.facts import Fact, OrderFact
+from schemas.facts import Fact, OrderFact, ShipmentFact
 from schemas.orders import DeclaredPayment, PlacedOrder
 
 SHOP_SCOPE: Final = "shop"
@@ -113,6 +113,11 @@ def lookup_of(fact: Fact, adapter: Adapter | None, scopes: Scopes, order_hint: s
         keys.update(others)
         if reference.kind not in shared and reference.kind != "order_number":
             teaches.add(own)
+    if isinstance(fact, ShipmentFact):
+        # A platform that names the carrier behind a number: the carrier will name the order by it, and nothing else.
+        beside = {own_key(track.carrier, "tracking", track.number) for track in fact.tracks if track.carrier not in (None, fact.provider)}
+        keys |= beside
+        teaches |= beside
     if isinstance(fact, OrderFact) and fact.number is not None:
         keys.add(order_number_key(fact.number))
     if order_hint:
