@@ -16,6 +16,7 @@ from hub.cli.output import console, progress
 from hub.config import Settings, load_settings
 from hub.errors import DatabaseNotEmpty
 from hub.replay import session as running
+from hub.replay.fetched import Answers
 from hub.replay.report import OUTCOMES, Mark, Report
 from hub.replay.source import ReplayInput, open_input
 from hub.store import lists, schema
@@ -99,7 +100,7 @@ def replay(
         count = given.check()
         _prepare(database, into_live=into_live, in_memory=database_url is None)
         mark = Mark.of(database, live=into_live)
-        done = _apply(settings, database, given, count, now=now, shuffle=shuffle, repeat=repeat)
+        done = _apply(settings, database, given, count, mark, now=now, shuffle=shuffle, repeat=repeat)
         with database.read() as connection:
             answer = Report(connection, done, mark)
             if as_json:
@@ -124,19 +125,30 @@ def _prepare(database: Database, *, into_live: bool, in_memory: bool) -> None:
 
 
 def _apply(
-    settings: Settings, database: Database, given: ReplayInput, count: int, *, now: datetime | None, shuffle: int | None, repeat: int
+    settings: Settings,
+    database: Database,
+    given: ReplayInput,
+    count: int,
+    mark: Mark,
+    *,
+    now: datetime | None,
+    shuffle: int | None,
+    repeat: int,
 ) -> running.Session:
     start = now or utc_now()
     engine = build_engine(database, settings, clock=utc_now if now is None else lambda: start)
+    answers = Answers(engine, after=mark.outbound)
+    for key, body in given.answers():
+        answers.add(key, body)
     with progress("replay", count * repeat) as bar:
         done = running.run(
             engine,
             given.messages(start, shuffle=shuffle, repeat=repeat),
             user=direct_user(),
             batch_max=settings.batch_max,
+            answers=answers,
             on_progress=lambda applied: bar.advance(bar.tasks[0].id, applied),
         )
-    done.answers += given.answers()
     if now is not None:
         running.expire(engine, done)
     return done

@@ -191,13 +191,15 @@ def _remembered(idempotency: Idempotency, started_at: datetime | None, now: date
 # -- what became of it -----------------------------------------------------------------------------------------------------------
 
 
-def apply_answer(engine: Engine, work: Work, response: HttpResponse, translation: Facts | Ignored | Fetch) -> bool:
+def apply_answer(
+    engine: Engine, work: Work, response: HttpResponse, translation: Facts | Ignored | Fetch, *, at: datetime | None = None
+) -> bool:
     """Apply what a provider's answer says and settle its request, in one transaction; False = somebody else has settled it.
 
     The answer is a delivery like any other: its bytes are kept, its bad parts become dead letters, facts of unknown orders wait, and a
-    Fetch in it is a request of its own. Raises: StoreUnavailable.
+    Fetch in it is a request of its own. `at`: the time that a replay takes for now. Raises: StoreUnavailable.
     """
-    now = engine.clock()
+    now = at or engine.clock()
     raw = RawDelivery(response.body, {}, now, work.adapter.name, response.headers.get("content-type"))
     prepared = engine.preparer.translated(Delivery(work.adapter.name, raw), work.adapter, translation, now)
     if prepared.facts:

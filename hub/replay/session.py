@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
@@ -12,6 +13,7 @@ from hub.engine.deliveries import COMMANDS_KEY, Delivery, Outcome
 from hub.engine.engine import Engine
 from hub.engine.operations import expire_parked, fire_timers
 from hub.errors import StoreUnavailable
+from hub.replay.fetched import Answers
 from hub.replay.lines import Message
 from hub.replay.source import FETCHED
 
@@ -48,25 +50,39 @@ def run(
     *,
     user: str,
     batch_max: int,
+    answers: Answers,
     on_progress: Callable[[int], None] = lambda _count: None,
 ) -> Session:
-    """Apply messages in their order. `user` is who the commands come from. Raises: StoreUnavailable after a minute of trying."""
+    """Apply messages in their order. `user` is who the commands come from. Raises: StoreUnavailable after a minute of trying.
+
+    An answer counts from its line on. A command is judged after all reads that came before it have been answered.
+    """
     session = Session()
     batch: list[Delivery] = []
     size = 0
+
+    def settle() -> None:
+        nonlocal batch, size
+        if batch:
+            session.settle(_process(engine, batch))
+            on_progress(len(batch))
+            _answer(answers, batch[-1].at)
+        batch, size = [], 0
+
     for message in messages:
         if message.key.startswith(f"{FETCHED}/"):
-            session.answers += 1
+            settle()
+            answers.add(message.key, message.body)
+            _answer(answers, message.received_at)
             continue
+        if answers and message.key == COMMANDS_KEY:
+            settle()
         batch.append(_delivery(message, user))
         size += len(message.body)
         if len(batch) >= batch_max or size >= _BATCH_BYTES:
-            session.settle(_process(engine, batch))
-            on_progress(len(batch))
-            batch, size = [], 0
-    if batch:
-        session.settle(_process(engine, batch))
-        on_progress(len(batch))
+            settle()
+    settle()
+    session.answers = answers.count
     return session
 
 
@@ -78,15 +94,24 @@ def expire(engine: Engine, session: Session) -> None:
         session.expired += count
 
 
-def _process(engine: Engine, batch: list[Delivery]) -> list[Outcome]:
+def _patiently() -> Retrying:
     # Somebody else writes to the same SQLite file, or the server is being restarted: as the running hub, we wait.
-    tries = Retrying(
+    return Retrying(
         retry=retry_if_exception_type(StoreUnavailable),
         stop=stop_after_delay(_PATIENCE_S),
         wait=wait_random_exponential(max=5),
         reraise=True,
     )
-    return tries(engine.process, batch)
+
+
+def _process(engine: Engine, batch: list[Delivery]) -> list[Outcome]:
+    return _patiently()(engine.process, batch)
+
+
+def _answer(answers: Answers, at: datetime | None) -> None:
+    if answers:
+        assert at is not None  # ReplayInput.messages sees to it
+        _patiently()(answers.give, at)
 
 
 def _delivery(message: Message, user: str) -> Delivery:

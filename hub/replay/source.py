@@ -87,9 +87,11 @@ class ReplayInput:
             except PayloadMalformed:  # whole, it becomes the dead letter that says so
                 return part
 
-    def answers(self) -> int:
-        """Return how many answers for Fetch lie in files beside the messages."""
-        return len(self._answers)
+    def answers(self) -> Iterator[tuple[str, bytes]]:
+        """Give the answers for Fetch that lie in files beside the messages: key and body. Raises: InputInvalid."""
+        for file in self._answers:
+            key = f"{FETCHED}/{file.parent.name}/{file.name}"
+            yield key, _Files.read_whole(file, key).body
 
     def messages(self, start: datetime, *, shuffle: int | None = None, repeat: int = 1) -> Iterator[Message]:
         """Give the messages in the order in which they are to be applied, each with its time of receipt.

@@ -251,3 +251,72 @@ def test_replay_on_both_databases(hub: Run, any_database_url: str) -> None:
     memory = replay(hub, lines(*STORY), "--now", "2026-11-25T12:00:00Z")
     assert answer["orders"] == memory["orders"]
     assert [event for event in answer["events"] if event["order"]] == [event for event in memory["events"] if event["order"]]
+
+
+MP_ORDER = traffic.Message(
+    "shop.orders",
+    json.dumps(
+        {
+            "type": "order.placed.v1",
+            "id": "evt-1001",
+            "order": {
+                "number": "1001",
+                "placed_at": "2026-01-22T09:00:00-03:00",
+                "items": [{"sku": "CAM-01", "name": "Camiseta", "quantity": 1, "unit_price_cents": 14990}],
+                "total_cents": 14990,
+                "payments": [{"method": "pix", "provider": "mercadopago", "reference": "1001", "amount_cents": 14990}],
+            },
+        }
+    ).encode(),
+)
+MP_NOTICE = traffic.Message("payments.mercadopago", b'{"id": 1, "type": "payment", "data": {"id": "900000001"}}')
+MP_PAYMENT = {
+    "id": 900000001, "status": "approved", "status_detail": "accredited", "transaction_amount": 149.9, "currency_id": "BRL",
+    "payment_method_id": "pix", "payment_type_id": "bank_transfer", "external_reference": "1001", "refunds": [],
+    "date_approved": "2026-01-22T10:05:00.000-03:00", "date_last_updated": "2026-01-22T10:05:00.000-03:00",
+}  # fmt: skip
+MP_ANSWER = traffic.Message("fetched/payments.mercadopago/payment-900000001.json", json.dumps(MP_PAYMENT).encode())
+
+
+def test_without_an_answer_a_read_stays_queued_and_is_no_event(hub: Run) -> None:
+    answer = replay(hub, lines(MP_ORDER, MP_NOTICE))
+    (fetch,) = answer["fetches"]
+    assert (fetch["resource"], fetch["resource_id"], fetch["state"]) == ("payment", "900000001", "queued")
+    assert not [event for event in answer["events"] if "outbound" in event["routing_key"]]
+    assert answer["counts"]["events"] == len(answer["events"])
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["the answer first", "the notice first"])
+def test_an_answer_of_the_input_is_what_the_provider_says(first: bool, hub: Run) -> None:
+    told = (MP_ANSWER, MP_NOTICE) if first else (MP_NOTICE, MP_ANSWER)
+    # In one batch with the notice, and still the command sees the money.
+    answer = replay(hub, lines(MP_ORDER, *told, command("order.start_production", "1001", 1)))
+    assert [fetch["state"] for fetch in answer["fetches"]] == ["done"]
+    assert [order["payment_state"] for order in answer["orders"]] == ["paid"]
+    assert [reply["outcome"] for reply in answer["replies"]] == ["accepted"]
+    assert answer["counts"]["fetched_answers"] == 1
+
+
+def test_the_answer_that_was_given_last_counts(hub: Run) -> None:
+    pending = traffic.Message(
+        MP_ANSWER.key, json.dumps({**MP_PAYMENT, "status": "pending", "status_detail": "pending_waiting_payment"}).encode()
+    )
+    answer = replay(hub, lines(MP_ORDER, pending, MP_ANSWER, MP_NOTICE))
+    assert [order["payment_state"] for order in answer["orders"]] == ["paid"]
+
+
+def test_an_answer_lies_in_a_file(hub: Run, tmp_path: Path) -> None:
+    for message, name in ((MP_ORDER, "0001.json"), (MP_NOTICE, "0002.json"), (MP_ANSWER, None)):
+        file = tmp_path / (f"{message.key}/{name}" if name else message.key)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(message.body)
+    result = hub("replay", str(tmp_path), "--json")
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
+    assert [order["payment_state"] for order in answer["orders"]] == ["paid"]
+    assert answer["counts"]["fetched_answers"] == 1
+
+
+def test_an_answer_that_cannot_be_read_is_a_dead_letter(hub: Run) -> None:
+    answer = replay(hub, lines(MP_ORDER, traffic.Message(MP_ANSWER.key, b'{"id": 1}'), MP_NOTICE))
+    assert [letter["kind"] for letter in answer["dead_letters"]] == ["outbound_exhausted"]

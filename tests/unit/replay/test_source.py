@@ -146,4 +146,4 @@ def test_answers_for_fetches_are_told_apart(tmp_path: Path) -> None:
     write(tmp_path, {"payments.pix/1.json": "{}", "fetched/payments.pagarme/charge-ch_1.json": "{}"})
     with open_input([str(tmp_path)], None, io.BytesIO) as given:
         assert given.check() == 1
-        assert given.answers() == 1
+        assert list(given.answers()) == [("fetched/payments.pagarme/charge-ch_1.json", b"{}")]
