@@ -150,6 +150,17 @@ def _melhor_envio_base64(body: bytes, which: int) -> dict[str, object]:
 MELHOR_ENVIO_SECRETS: Final = Secrets(webhook=("segredo-0", "segredo-1"))
 
 
+# --- ERPs ---------------------------------------------------------------------------------------------------------------------
+
+
+def _bling_signed(body: bytes, which: int) -> dict[str, object]:
+    return {"hub-http-headers": {"X-Bling-Signature-256": f"sha256={hmac_sha256(f'segredo-{which}', body)}"}}
+
+
+def _token_in_the_url(body: bytes, which: int) -> dict[str, object]:
+    return {"hub-http-headers": {"content-type": "application/json"}, "hub-http-query": {"token": f"segredo-{which}"}}
+
+
 CASES: Final[Mapping[str, AdapterCase]] = {
     "shop.orders": AdapterCase(),
     "payments.pix": AdapterCase(
@@ -215,6 +226,16 @@ CASES: Final[Mapping[str, AdapterCase]] = {
     "erp.xml": AdapterCase(),
     "erp.json": AdapterCase(),
     "erp.nfe": AdapterCase(),
+    "erp.bling": AdapterCase(
+        signings=(
+            Signing("client secret", _bling_signed, TOKENS),
+            Signing("token of v2", _token_in_the_url, Secrets(extra={"callback_tokens": "segredo-0, segredo-1"}), covers_body=False),
+        ),
+        open_words=(
+            OpenWord("callback_open", ("retorno", "pedidos", 0, "pedido", "situacao")),
+            OpenWord("callback_note_canceled", ("retorno", "pedidos", 0, "pedido", "nota", "situacao")),
+        ),
+    ),
 }
 
 

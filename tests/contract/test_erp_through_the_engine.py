@@ -1,0 +1,81 @@
+"""What the ERPs' messages do to an order: golden bodies, real engine."""
+
+import itertools
+import json
+
+import pytest
+
+from hub.engine import unknowns
+from hub.engine.engine import Engine
+from scripts.golden import ROOT
+from tests import traffic, world
+from tests.traffic import Message
+
+NUMBER = "LOJA-100045"
+SITUATION = "callback_em_andamento"
+WORD = "situacao Em andamento"
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> None:
+    world.close_engines()
+
+
+def told(provider: str, case: str) -> Message:
+    (path,) = (ROOT / "erp" / provider / case).glob("payload.*")
+    return Message(f"erp.{provider}", path.read_bytes())
+
+
+def paid() -> list[Message]:
+    return [traffic.placed(NUMBER, total=13480), traffic.pix(NUMBER, cents=13480)]
+
+
+def seen(engine: Engine) -> tuple[str, str]:
+    ((fulfilment, fiscal),) = world.query(engine, "SELECT fulfilment_state, fiscal_state FROM orders")
+    return fulfilment, fiscal
+
+
+def test_a_situation_of_the_shops_own_waits_and_means_what_the_shop_says(any_database_url: str) -> None:
+    engine = world.open_engine(any_database_url)
+    world.feed(engine, [*paid(), told("bling", SITUATION)])
+    assert seen(engine) == ("none", "none")
+    assert {kind for _, kind, _ in world.open_exceptions(engine)} == {"unknown_status"}
+    mapped = world.open_engine(any_database_url, word_maps={"BLING": {WORD: "order.production_started"}})
+    assert unknowns.apply_mappings(mapped) == {"applied": 1, "needs_yes": 0}
+    assert seen(mapped) == ("in_production", "none")
+    assert world.open_exceptions(mapped) == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "fulfilment"), [("order.production_started", "in_production"), ("shipment.posted", "shipped"), ("order.accepted", "none")]
+)
+def test_a_word_may_be_of_the_order_or_of_a_parcel(kind: str, fulfilment: str) -> None:
+    engine = world.open_engine("sqlite://", word_maps={"BLING": {WORD: kind}})
+    world.feed(engine, [*paid(), told("bling", SITUATION)])
+    assert seen(engine) == (fulfilment, "none")
+    assert world.open_exceptions(engine) == set()
+
+
+def test_a_note_is_issued_in_any_order_of_arrival() -> None:
+    for messages in itertools.permutations([*paid(), told("bling", "callback_note_pending"), told("bling", "callback_note_authorized")]):
+        engine = world.open_engine("sqlite://")
+        outcomes = world.feed(engine, [*messages, messages[0]])
+        assert "dead_letter" not in world.kinds(outcomes)
+        assert seen(engine) == ("none", "issued")
+        assert world.open_exceptions(engine) == set()
+        world.close_engines()
+
+
+def test_a_tracking_code_ships_nothing_and_makes_the_parcel_known() -> None:
+    engine = world.open_engine("sqlite://", word_maps={"BLING": {"situacao Atendido": "order.accepted"}})
+    world.feed(engine, [*paid(), told("bling", "callback_invoiced_and_labelled")])
+    assert seen(engine) == ("none", "issued")
+    assert world.query(engine, "SELECT number FROM shipment_tracks") == [("AB123456785BR",)]
+
+
+def test_what_must_be_read_is_asked_once() -> None:
+    engine = world.open_engine("sqlite://")
+    world.feed(engine, [*paid(), told("bling", "order_updated"), told("bling", "order_updated")])
+    rows = world.query(engine, "SELECT adapter, request_key, parameters FROM outbound_requests")
+    assert [(adapter, key) for adapter, key, _ in rows] == [("erp.bling", "order:17000001")]
+    assert json.loads(rows[0][2]) == {"account": "a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4", "told_at": "2026-10-05T13:15:07+00:00"}
