@@ -79,3 +79,13 @@ def test_what_must_be_read_is_asked_once() -> None:
     rows = world.query(engine, "SELECT adapter, request_key, parameters FROM outbound_requests")
     assert [(adapter, key) for adapter, key, _ in rows] == [("erp.bling", "order:17000001")]
     assert json.loads(rows[0][2]) == {"account": "a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4", "told_at": "2026-10-05T13:15:07+00:00"}
+
+
+def test_tinys_situations_move_the_order_in_any_order_of_arrival() -> None:
+    cases = ("account_preparando_envio", "integrator_tracking", "account_enviado")
+    for messages in itertools.permutations([*paid(), *(told("tiny", case) for case in cases)]):
+        engine = world.open_engine("sqlite://")
+        world.feed(engine, [*messages, messages[-1]])
+        assert seen(engine) == ("shipped", "none")
+        assert world.open_exceptions(engine) == set()
+        world.close_engines()

@@ -130,7 +130,8 @@ def _tracks(order: LegacyOrder, index: int) -> Iterator[tuple[str | None, str | 
 
 
 def _note_fact(note: LegacyNote, native: str, told: Told, prefix: str) -> Fact | None:
-    situation = NOTE_NAMES.get(folded(native), native)
+    # Numbers of v2 are others than those of v3, so that a number is an unknown word.
+    situation = NOTE_NAMES.get(folded(native), "")
     paper = {
         "access_key": note.chaveAcesso,
         "number": without_left_zeros(note.numero),

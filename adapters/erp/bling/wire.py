@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainValidator, WrapValidator
+from pydantic import BeforeValidator, PlainValidator, WrapValidator
 
 from adapters.parsing import SAO_PAULO, Moment, NativeId, NativeKey, NativeText, Reais, optional, or_none, read_moment
 from schemas.base import Lenient
@@ -123,7 +123,7 @@ class LegacyCode(Lenient):
 
 
 class LegacyNote(Lenient):
-    """nota of v2. `situacao` is a name; numbers are seen too."""
+    """nota of v2. `situacao` is a name."""
 
     serie: NativeId = None
     numero: NativeId = None
@@ -138,7 +138,7 @@ class LegacyOrder(Lenient):
 
     numero: NativeKey
     numeroPedidoLoja: NativeId = None
-    situacao: Annotated[NativeKey, Field()]
+    situacao: NativeKey
     nota: LegacyNote | None = None
     transporte: dict[str, Any] | None = None
     codigosRastreamento: Annotated[tuple[LegacyCode, ...], BeforeValidator(as_list), WrapValidator(or_none)] | None = None

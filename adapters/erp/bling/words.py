@@ -48,7 +48,10 @@ NOTE_KINDS: Final[Mapping[str, FiscalKind]] = {
 NOTE_NAMES: Final[Mapping[str, str]] = {
     "pendente": "1",
     "cancelada": "2",
+    "emitida": "1",  # written, and not yet sent
     "aguardando recibo": "3",
+    "enviada - aguardando recibo": "3",
+    "enviada - aguardando protocolo": "8",
     "rejeitada": "4",
     "autorizada": "5",
     "emitida danfe": "6",
