@@ -226,6 +226,10 @@ CASES: Final[Mapping[str, AdapterCase]] = {
     "erp.xml": AdapterCase(),
     "erp.json": AdapterCase(),
     "erp.nfe": AdapterCase(),
+    "erp.omie": AdapterCase(
+        signings=(Signing("token in the URL", _token_in_the_url, TOKENS, covers_body=False),),
+        open_words=(OpenWord("stage_10", ("event", "etapa")), OpenWord("stage_60", ("event", "etapa"))),
+    ),
     "erp.tiny": AdapterCase(
         signings=(Signing("token in the URL", _token_in_the_url, TOKENS, covers_body=False),),
         open_words=(OpenWord("account_aberto", ("dados", "codigoSituacao")), OpenWord("integrator_situation", ("dados", "situacao"))),

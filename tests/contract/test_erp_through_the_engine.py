@@ -83,9 +83,22 @@ def test_what_must_be_read_is_asked_once() -> None:
 
 def test_tinys_situations_move_the_order_in_any_order_of_arrival() -> None:
     cases = ("account_preparando_envio", "integrator_tracking", "account_enviado")
-    for messages in itertools.permutations([*paid(), *(told("tiny", case) for case in cases)]):
+    order, money = paid()
+    for messages in itertools.permutations([order, *(told("tiny", case) for case in cases)]):
         engine = world.open_engine("sqlite://")
-        world.feed(engine, [*messages, messages[-1]])
+        world.feed(engine, [*messages, money, messages[-1]])
         assert seen(engine) == ("shipped", "none")
+        assert world.open_exceptions(engine) == set()
+        world.close_engines()
+
+
+def test_omies_stages_and_note_move_the_order_in_any_order_of_arrival() -> None:
+    # The note names the order by the ERP's own id, which the first message has taught: until then it waits.
+    cases = ("order_included", "stage_20", "note_authorized")
+    order, money = paid()
+    for messages in itertools.permutations([order, *(told("omie", case) for case in cases)]):
+        engine = world.open_engine("sqlite://", word_maps={"OMIE": {"etapa 20": "order.production_started"}})
+        world.feed(engine, [*messages, money, messages[-1]])
+        assert seen(engine) == ("in_production", "issued")
         assert world.open_exceptions(engine) == set()
         world.close_engines()
