@@ -31,7 +31,8 @@ def test_only_the_shops_own_apps_are_believed() -> None:
     verify(STAGE, secrets, token="segredo")
     with pytest.raises(SignatureInvalid, match="token"):
         verify(STAGE, secrets)
-    for key in ("9", None, [], 12):
+    strangers: tuple[object, ...] = ("9", None, [], 12)
+    for key in strangers:
         with pytest.raises(SignatureInvalid, match="appKey"):
             verify({**STAGE, "appKey": key}, secrets, token="segredo")
 
