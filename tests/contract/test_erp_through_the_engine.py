@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -102,3 +103,66 @@ def test_omies_stages_and_note_move_the_order_in_any_order_of_arrival() -> None:
         assert seen(engine) == ("in_production", "issued")
         assert world.open_exceptions(engine) == set()
         world.close_engines()
+
+
+# --- Rules of erp.md 6 --------------------------------------------------------------------------------------------------------
+
+
+def test_a_test_note_moves_nothing_in_a_shop_that_sells() -> None:  # R7
+    engine = world.open_engine("sqlite://")
+    world.feed(engine, [*paid(), told("omie", "order_included"), told("omie", "note_in_homologation")])
+    assert seen(engine) == ("none", "none")
+    assert world.query(engine, "SELECT state FROM fiscal_documents") == [("ignored",)]
+
+
+def test_a_note_that_is_canceled_before_shipping_takes_its_state_back_and_after_shipping_alarms() -> None:  # R4, R5
+    notes = [told("bling", "callback_note_authorized"), told("bling", "callback_note_canceled")]
+    engine = world.open_engine("sqlite://")
+    world.feed(engine, [*paid(), *notes])
+    assert seen(engine) == ("none", "canceled")
+    assert world.open_exceptions(engine) == set()
+    world.close_engines()
+    engine = world.open_engine("sqlite://")
+    world.feed(engine, [*paid(), told("tiny", "account_enviado"), notes[0]])
+    # Neither says when it happened, so the times of receipt decide which came first.
+    world.feed(engine, [world.delivery(notes[1], at=world.NOW + timedelta(hours=1))])
+    assert seen(engine) == ("shipped", "canceled")
+    assert {kind for _, kind, _ in world.open_exceptions(engine)} == {"nf_canceled_after_ship"}
+
+
+def test_the_erp_cancels_a_paid_order_and_a_person_decides_about_the_money() -> None:  # R6
+    engine = world.open_engine("sqlite://")
+    world.feed(engine, [*paid(), told("bling", "callback_canceled")])
+    assert {kind for _, kind, _ in world.open_exceptions(engine)} == {"paid_after_cancel"}
+
+
+def test_a_note_of_an_order_nobody_knows_waits_for_it() -> None:  # R3
+    engine = world.open_engine("sqlite://")
+    assert world.kinds(world.feed(engine, [told("bling", "callback_note_authorized")])) == ["parked"]
+    world.feed(engine, paid())
+    assert seen(engine) == ("none", "issued")
+
+
+def test_what_nobody_knows_is_answered_and_never_tried_again() -> None:  # R13
+    engine = world.open_engine("sqlite://")
+    strange = [told("bling", "resource_nobody_knows"), told("tiny", "type_nobody_knows"), told("omie", "topic_nobody_knows")]
+    malformed = [told("bling", "neither_webhook_nor_callback"), told("tiny", "not_a_webhook"), told("omie", "neither_topic_nor_ping")]
+    assert world.kinds(world.feed(engine, [*strange, *malformed])) == ["ignored"] * 3 + ["dead_letter"] * 3
+
+
+def test_a_note_told_again_by_another_attempt_is_one_note() -> None:  # R1
+    engine = world.open_engine("sqlite://")
+    again = told("omie", "note_authorized")
+    later = Message(again.key, again.body.replace(b"11111111-2222", b"99999999-2222"))
+    world.feed(engine, [*paid(), told("omie", "order_included"), again, again, later])
+    assert world.query(engine, "SELECT state, number FROM fiscal_documents") == [("issued", "1234")]
+
+
+def test_an_attempt_of_a_later_hour_says_nothing_new(any_database_url: str) -> None:  # R1
+    engine = world.open_engine(any_database_url)
+    again = told("tiny", "account_aberto")
+    world.feed(engine, [*paid(), again])
+    for hours in (3, 1):
+        assert "dead_letter" not in world.kinds(world.feed(engine, [world.delivery(again, at=world.NOW + timedelta(hours=hours))]))
+    assert world.query(engine, "SELECT count(*) FROM order_log WHERE kind = 'order.accepted'") == [(1,)]
+    assert world.query(engine, "SELECT count(*) FROM dead_letters") == [(0,)]
