@@ -4,6 +4,7 @@ AdapterError                      -> dead letter
   PayloadMalformed                   kind `unreadable`
   SignatureInvalid                   kind `untrusted`
     SigningKeyUnknown                the hub refetches the provider's key set once, then kind `untrusted`
+AskAgain                           no dead letter: the same Fetch is made again, later
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,6 +34,14 @@ class SigningKeyUnknown(SignatureInvalid):
     def __init__(self, key_id: str) -> None:
         super().__init__(f"signed by key id {key_id!r}, which is not in the key set")
         self.key_id = key_id
+
+
+class AskAgain(AdapterError):
+    """An answer to a Fetch that came with HTTP 200 and says: not now. Only parse_response raises it."""
+
+    def __init__(self, reason: str, after_s: int | None = None) -> None:
+        super().__init__(reason)
+        self.after_s = after_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,9 @@ _WORD_LIMIT: Final = 60
 
 def apply_fact(ledger: Ledger, fact: Fact, source: str) -> None:
     """Merge one fact into the ledger. `source` is the inbound key it came by. Facts are never refused."""
+    if fact.event_id.endswith(MAPPED):
+        # An ERP's word of unknown meaning may turn out to be about the order or a parcel.
+        ledger.mapped.add(fact.event_id.removesuffix(MAPPED))
     match fact:
         case PaymentFact():
             _apply_payment(ledger, fact)
@@ -217,8 +220,6 @@ def _see(ledger: Ledger, kind: str, stamp: Stamp) -> None:
 
 
 def _apply_fiscal(ledger: Ledger, fact: FiscalFact) -> None:
-    if fact.event_id.endswith(MAPPED):
-        ledger.mapped.add(fact.event_id.removesuffix(MAPPED))
     if fact.kind == "fiscal.unknown":
         _unknown(ledger, fact, (to_micros(fact.occurred_at), fact.event_id))
     else:
@@ -294,8 +295,6 @@ def _declared(payment: DeclaredPayment) -> Declared:
 
 def _apply_payment(ledger: Ledger, fact: PaymentFact) -> None:
     stamp = (to_micros(fact.occurred_at), fact.event_id)
-    if fact.event_id.endswith(MAPPED):
-        ledger.mapped.add(fact.event_id.removesuffix(MAPPED))
     if fact.kind == "payment.unknown" or (fact.kind == "payment.captured" and _figure(fact) is None):
         # A capture that names no amount is no money we could count: a person must look, as at an unknown word.
         _unknown(ledger, fact, stamp)

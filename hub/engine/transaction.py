@@ -372,6 +372,8 @@ class UnitOfWork:
 
     def _apply(self, state: OrderState, item: PreparedFact, at: datetime, raw_sha256: str) -> None:
         fact = item.fact
+        if fact.occurred_at_assumed and self._known(state, item.entry_key):
+            return  # told again: the new time of receipt is no news, though the ledger would take it for a later word
         apply_fact(state.ledger, fact, item.source)
         changed = state.refresh()
         if not changed and self._known(state, item.entry_key):

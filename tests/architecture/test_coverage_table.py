@@ -22,6 +22,7 @@ def test_every_documented_word_has_a_row(name: str) -> None:
 
 def test_the_gateways_have_documented_rows() -> None:
     assert {row.adapter for row in ROWS} >= {f"payments.{p}" for p in ("pagarme", "mercadopago", "pix", "pagbank", "cielo", "asaas")}
+    assert {row.adapter for row in ROWS} >= {"erp.bling", "erp.tiny", "erp.omie"}
     assert len(ROWS) == len(set(ROWS))
 
 

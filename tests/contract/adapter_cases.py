@@ -160,6 +160,17 @@ def _frenet_token(body: bytes, which: int) -> dict[str, object]:
 FRENET_SECRETS: Final = Secrets(webhook=("segredo-0", "segredo-1"), extra={"token_name": "X-Loja-Token"})
 
 
+# --- ERPs ---------------------------------------------------------------------------------------------------------------------
+
+
+def _bling_signed(body: bytes, which: int) -> dict[str, object]:
+    return {"hub-http-headers": {"X-Bling-Signature-256": f"sha256={hmac_sha256(f'segredo-{which}', body)}"}}
+
+
+def _token_in_the_url(body: bytes, which: int) -> dict[str, object]:
+    return {"hub-http-headers": {"content-type": "application/json"}, "hub-http-query": {"token": f"segredo-{which}"}}
+
+
 CASES: Final[Mapping[str, AdapterCase]] = {
     "shop.orders": AdapterCase(),
     "payments.pix": AdapterCase(
@@ -244,6 +255,24 @@ CASES: Final[Mapping[str, AdapterCase]] = {
     "erp.xml": AdapterCase(),
     "erp.json": AdapterCase(),
     "erp.nfe": AdapterCase(),
+    "erp.omie": AdapterCase(
+        signings=(Signing("token in the URL", _token_in_the_url, TOKENS, covers_body=False),),
+        open_words=(OpenWord("stage_10", ("event", "etapa")), OpenWord("stage_60", ("event", "etapa"))),
+    ),
+    "erp.tiny": AdapterCase(
+        signings=(Signing("token in the URL", _token_in_the_url, TOKENS, covers_body=False),),
+        open_words=(OpenWord("account_aberto", ("dados", "codigoSituacao")), OpenWord("integrator_situation", ("dados", "situacao"))),
+    ),
+    "erp.bling": AdapterCase(
+        signings=(
+            Signing("client secret", _bling_signed, TOKENS),
+            Signing("token of v2", _token_in_the_url, Secrets(extra={"callback_tokens": "segredo-0, segredo-1"}), covers_body=False),
+        ),
+        open_words=(
+            OpenWord("callback_open", ("retorno", "pedidos", 0, "pedido", "situacao")),
+            OpenWord("callback_note_canceled", ("retorno", "pedidos", 0, "pedido", "nota", "situacao")),
+        ),
+    ),
 }
 
 
