@@ -12,6 +12,7 @@ import structlog
 from adapters.contract import (
     AdapterError,
     Answer,
+    AskAgain,
     Done,
     Facts,
     Failed,
@@ -146,6 +147,8 @@ class Gateway:
         received_at = self._engine.clock()
         try:
             translation = adapter.parse_response(fetch, response, received_at)
+        except AskAgain as error:
+            raise UpstreamThrottled(str(error), retry_after_s=error.after_s) from error
         except AdapterError as error:
             raise UpstreamRejected(f"the answer cannot be read: {error}") from error
         except Exception as error:  # an adapter's defect must not stop the others
@@ -168,6 +171,11 @@ class Gateway:
             else:
                 answer, response = await self._made(work, offered)
             match answer:
+                case Failed(reason=reason) if not (asked or work.first):
+                    # An earlier try may have succeeded, so this refusal says nothing yet: money is freed only once somebody knows.
+                    if offered.query is None:
+                        raise UpstreamUnclear(reason)
+                    work = replace(work, ask=True)
                 case Facts() | Done() | Failed():
                     await self._settle(work, answer, response)
                     return

@@ -138,6 +138,23 @@ async def test_after_the_key_is_forgotten_the_charge_is_asked_first(was_done: bo
         assert (money(engine)[1], row(engine)) == (3000, [("refund", "done")])
 
 
+async def test_a_refused_repeat_frees_nothing_before_the_charge_is_asked() -> None:
+    """The first try was done and its answer lost; the provider has lost the key too and refuses the second: that is no failure."""
+    faults: list[str | None] = ["reset"]
+    books = PagarmeBooks(lambda _: faults.pop(0) if faults else None)
+    with FakeProvider(books) as provider:
+        engine = engine_at("sqlite://", provider.url)
+        books.charges["ch_1001"] = paid(engine)
+        feed(engine, [refund("1001", 8000)])
+        await tried(engine)
+        books.keys.clear()
+        await tried(engine)
+        assert [asked.method for asked in provider.asked] == ["DELETE", "DELETE", "GET"]
+        assert refunds(engine) == [("R1", "done", 8000)]
+        assert (money(engine)[1], row(engine)) == (8000, [("refund", "done")])
+        assert "refund.failed" not in events(engine)
+
+
 async def test_a_refusal_frees_the_money() -> None:
     books = PagarmeBooks()
     with FakeProvider(books) as provider:
