@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 import aio_pika
+import pytest
 
 from adapters.contract import RawDelivery
 from hub.engine.deliveries import Delivery
@@ -70,6 +71,7 @@ def told(engine: Any) -> list[tuple[str, Any]]:
     return [(kind, [event[1] for event in json.loads(events)]) for kind, events in rows]
 
 
+@pytest.mark.requirement("R4", "R8", "R9", "R48", "R71", "R79", "R81", "R83")
 async def test_by_the_command_line_and_by_the_queue(amqp_url: str, database_url: str, sqlite_url: str, tmp_path: Path) -> None:
     # Placed just now: the running hub gives up what has waited too long.
     shop = placed(datetime.now(UTC))

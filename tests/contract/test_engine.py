@@ -40,6 +40,7 @@ def count(engine: Engine, table: str) -> int:
 # -- facts --------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("R1", "R2")
 def test_a_paid_pix_moves_its_order_and_publishes_each_change_once(engine: Engine) -> None:
     assert kinds(feed(engine, [placed("100"), pix("100")])) == ["applied", "applied"]
     assert states(engine) == {"100": ("processing", "paid")}
@@ -63,6 +64,7 @@ def test_every_published_body_fits_its_schema(engine: Engine) -> None:
         event_model(event["routing_key"]).model_validate(event["body"])
 
 
+@pytest.mark.requirement("R1")
 def test_an_exact_redelivery_is_filtered_by_the_inbox(engine: Engine) -> None:
     feed(engine, [placed("100"), pix("100")])
     assert kinds(feed(engine, [pix("100"), placed("100")])) == ["duplicate", "duplicate"]
@@ -243,6 +245,7 @@ def replies(engine: Engine, *commands: Delivery) -> list[CommandReply]:
     return found
 
 
+@pytest.mark.requirement("R4", "R47")
 def test_an_approval_by_hand_pays_the_order_and_answers(engine: Engine) -> None:
     feed(engine, [placed("100")])
     (reply,) = replies(engine, command("order.approve", "100", id=_ID.format(1), actor="ana"))
@@ -327,6 +330,7 @@ def test_a_command_republished_by_the_hub_keeps_its_sender(any_database_url: str
     assert [reply.outcome for reply in replies(engine, forged, trusted)] == ["rejected", "accepted"]
 
 
+@pytest.mark.requirement("R43")
 def test_order_get_shows_what_the_same_batch_has_done_so_far(engine: Engine) -> None:
     outcomes = engine.process([delivery(placed("100")), command("order.get", "100", id=_ID.format(1)), delivery(pix("100"))])
     assert outcomes[1].reply is not None

@@ -43,6 +43,7 @@ def show(engine: Engine) -> OrderView:
         return OrderView.model_validate(order_document(connection, "100"))
 
 
+@pytest.mark.requirement("R11", "R48", "R71")
 def test_an_order_is_shipped_and_delivered_by_hand(engine: Engine) -> None:
     feed(engine, [placed("100"), pix("100")])
     track = {"number": "AA123456785BR", "title": "PAC", "url": "https://example.invalid/AA123456785BR"}
@@ -56,6 +57,7 @@ def test_an_order_is_shipped_and_delivered_by_hand(engine: Engine) -> None:
     assert query(engine, "SELECT count(*) FROM shipment_tracks") == [(0,)]
 
 
+@pytest.mark.requirement("R72")
 def test_a_carrier_that_the_shop_does_not_know_is_refused(engine: Engine) -> None:
     feed(engine, [placed("100"), pix("100")])
     assert send(engine, "shipment.create", carrier="pombo").code == "carrier_unknown"
@@ -72,6 +74,7 @@ def test_a_hold_defers_the_invoice_to_the_release(engine: Engine) -> None:
     assert keys.count("notification.requested.email.order_approved") == 1
 
 
+@pytest.mark.requirement("R53", "R54", "R56")
 def test_comments_and_addresses_are_kept_beside_the_log(engine: Engine) -> None:
     feed(engine, [placed("100")])
     assert send(engine, "order.comment", text="cliente ligou: José", notify=True, visible=True).outcome == "accepted"
@@ -90,6 +93,7 @@ def test_comments_and_addresses_are_kept_beside_the_log(engine: Engine) -> None:
     assert "Rua A" in query(engine, "SELECT history FROM order_personal")[0][0]
 
 
+@pytest.mark.requirement("R5", "R6")
 def test_an_unpaid_order_is_given_up_once_its_time_is_over(engine: Engine) -> None:
     feed(engine, [placed("100", at=START)])
     ((due,),) = query(engine, "SELECT due_at FROM timers")
@@ -101,6 +105,7 @@ def test_an_unpaid_order_is_given_up_once_its_time_is_over(engine: Engine) -> No
     assert query(engine, "SELECT count(*) FROM timers") == [(0,)]
 
 
+@pytest.mark.requirement("R6")
 def test_a_paid_order_has_no_timer(engine: Engine) -> None:
     feed(engine, [placed("100", at=START), pix("100")])
     assert query(engine, "SELECT count(*) FROM timers") == [(0,)]
@@ -117,6 +122,7 @@ def test_an_exception_is_resolved_by_its_row(engine: Engine) -> None:
     assert [one.text for one in show(engine).comments] == ["combinado com o cliente"]
 
 
+@pytest.mark.requirement("R13", "R83")
 def test_a_refund_by_hand_closes_the_order(engine: Engine) -> None:
     feed(engine, [placed("100"), pix("100")])
     assert send(engine, "refund.create", mode="offline", method="transfer").state == "closed"
@@ -124,12 +130,14 @@ def test_a_refund_by_hand_closes_the_order(engine: Engine) -> None:
     assert (page.refunded_cents, page.remaining_cents, [one.state for one in page.refunds]) == (11970, 0, ["done"])
 
 
+@pytest.mark.requirement("R40", "R89")
 def test_every_offered_action_is_in_the_reply(engine: Engine) -> None:
     feed(engine, [placed("100"), pix("100")])
     assert "notify.resend" in send(engine, "order.get").allowed_actions
     assert send(engine, "notify.resend", kind="invoice").outcome == "accepted"
 
 
+@pytest.mark.requirement("R10", "R76")
 def test_a_number_typed_by_hand_brings_the_carriers_facts(engine: Engine) -> None:
     feed(engine, [placed("100"), pix("100")])
     track = {"number": "aa 123456785 br", "carrier": "melhor_envio"}

@@ -54,6 +54,7 @@ def test_a_refund_by_hand_comes_on_top_of_an_equal_one_the_bank_told_of_before(e
     assert figures(engine) == (10000, 10000, 0)
 
 
+@pytest.mark.requirement("R82")
 def test_a_refund_by_hand_is_the_equal_one_the_bank_tells_of_afterwards(engine: Engine) -> None:
     feed(engine, [placed("100", total=10000), pix("100", cents=10000)])
     refund(engine, extra_cents=3000)

@@ -51,6 +51,7 @@ def changes(engine: Engine, number: str = "100") -> list[tuple[str, str]]:
     return [(one["to"]["status"], one["label"]) for one in told]
 
 
+@pytest.mark.requirement("R88", "R65")
 def test_a_status_of_the_shops_own_is_created_chosen_and_kept(engine: Engine) -> None:  # R88, R65
     feed(engine, [placed("100"), pix("100")])
     created = ask(engine, "status.create", code="separacao", label="Em separação", state="processing")
@@ -78,6 +79,7 @@ def test_a_status_of_the_shops_own_is_created_chosen_and_kept(engine: Engine) ->
         ("status.delete", {"code": "fraud"}, "status_in_use"),
     ],
 )
+@pytest.mark.requirement("R88", "R57")
 def test_what_is_refused(engine: Engine, name: str, data: dict[str, Any], code: str) -> None:
     assert ask(engine, name, **data).code == code
     assert query(engine, "SELECT count(*) FROM statuses") == [(0,)]
@@ -108,6 +110,7 @@ def test_the_farthest_linked_status_that_is_assigned_is_shown(engine: Engine) ->
     assert query(engine, "SELECT DISTINCT actor FROM order_log WHERE kind LIKE 'status.%'") == [("ana",)]
 
 
+@pytest.mark.requirement("R88")
 def test_another_default_is_shown_by_the_orders_that_show_the_old_one(engine: Engine) -> None:
     feed(engine, [placed("100"), placed("200"), pix("200")])
     ask(engine, "status.create", code="recebido", label="Recebido", state="new")
@@ -121,6 +124,7 @@ def test_another_default_is_shown_by_the_orders_that_show_the_old_one(engine: En
     assert [status for status, _ in changes(engine, "300")] == ["recebido", "pending"]
 
 
+@pytest.mark.requirement("R88")
 def test_a_status_is_deleted_once_no_order_shows_it(engine: Engine) -> None:  # I28
     feed(engine, [placed("100"), pix("100")])
     ask(engine, "status.create", code="separacao", state="processing")

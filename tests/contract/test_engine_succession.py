@@ -56,6 +56,7 @@ def keys_of(engine: Engine, number: str) -> list[str]:
     return [event["routing_key"] for event in published(engine) if event["body"].get("order") == number]
 
 
+@pytest.mark.requirement("R45", "R58", "R59", "R60", "R61", "R62")
 def test_an_edit_cancels_the_order_and_places_the_next(engine: Engine) -> None:  # R58 to R62, scenario k
     feed(engine, [placed("100")])
     reply = ask(engine, 1, "order.edit", "100", order=content())
@@ -136,6 +137,7 @@ def test_a_number_that_the_shop_has_given_is_not_taken(engine: Engine) -> None:
     assert ask(engine, 2, "order.edit", "100-1", order=content()).result == {"child": "100-1-1"}
 
 
+@pytest.mark.requirement("R62")
 def test_what_is_not_edited(engine: Engine) -> None:
     feed(engine, [placed("100"), placed("200"), pix("200"), placed("9" * 63)])
     assert ask(engine, 1, "order.edit", "200", order=content()).code == "edit_requires_refund"
@@ -149,6 +151,7 @@ def test_what_is_not_edited(engine: Engine) -> None:
     assert ask(engine, 6, "order.edit", "77", order=content()).code == "order_not_found"
 
 
+@pytest.mark.requirement("R49")
 def test_a_reorder_is_a_further_order_and_leaves_the_first_alone(engine: Engine) -> None:  # R49, I23
     feed(engine, [placed("100"), pix("100")])
     before = query(engine, "SELECT * FROM orders WHERE number = '100'"), query(engine, "SELECT count(*) FROM order_log")

@@ -76,6 +76,7 @@ def test_the_notice_of_a_placed_order_names_the_customer_the_items_and_the_deliv
     assert context["delivery"] == {"carrier": "melhor_envio", "service": "PAC"}
 
 
+@pytest.mark.requirement("R46")
 def test_an_order_sent_again_says_how_to_pay_as_it_was_told_before(engine: Engine) -> None:
     feed(engine, [with_instructions(placed("100"))])
     do(engine, "notify.resend", kind="order")
@@ -100,6 +101,7 @@ def test_a_code_that_came_while_the_order_was_held_is_told_at_release(engine: En
     assert body["context"]["due_at"] == (START + timedelta(hours=1)).isoformat()
 
 
+@pytest.mark.requirement("R85", "R75")
 def test_a_parcel_sent_again_tells_all_tracks_of_now_with_their_links(engine: Engine) -> None:
     feed(engine, [placed("100"), pix("100")])
     do(
@@ -121,6 +123,7 @@ def test_a_parcel_sent_again_tells_all_tracks_of_now_with_their_links(engine: En
     assert again["context"]["items"] == [{"sku": "CAM-01", "name": "Camiseta", "quantity": 2}]
 
 
+@pytest.mark.requirement("R69")
 def test_each_key_is_told_once_however_often_the_world_repeats_itself(engine: Engine) -> None:
     messages = [placed("100"), pix("100"), placed("101"), canceled("101", at=NOW)]
     for _ in range(3):

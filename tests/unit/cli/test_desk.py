@@ -93,6 +93,7 @@ def test_an_exception_is_resolved_by_whom_and_how(hub: Run, shop: str) -> None:
     assert again["code"] == "exception_not_found"
 
 
+@pytest.mark.requirement("R72")
 def test_carriers_are_those_of_the_settings_and_custom(hub: Run) -> None:
     assert [one["code"] for one in read(hub, "carriers", "list")] == ["melhor_envio", "frenet", "correios", "jadlog", "loggi", "custom"]
     own = read(hub, "carriers", "list", settings={"HUB_CARRIERS": '{"motoboy": "Motoboy da loja"}'})

@@ -32,6 +32,7 @@ def test_approve_takes_a_part(hub: Run, shop: str) -> None:
     assert answer["result"]["remaining_cents"] == 0
 
 
+@pytest.mark.requirement("R32")
 def test_many_numbers_are_many_commands_each_with_its_answer(hub: Run, shop: str) -> None:
     found = answers(hub, "cancel", "1001", "1002", "77", "1002", "--yes", "--database-url", shop, status=1)
     assert [(one["order"], one["outcome"], one["code"]) for one in found] == [
@@ -44,6 +45,7 @@ def test_many_numbers_are_many_commands_each_with_its_answer(hub: Run, shop: str
     assert "1 no_op" in result.stdout
 
 
+@pytest.mark.requirement("R64")
 def test_cancel_asks_first(hub: Run, shop: str) -> None:
     result = hub("order", "cancel", "1002", "--direct", "--database-url", shop)
     assert result.exit_code == 1

@@ -46,16 +46,19 @@ def numbers(hub: Run, url: str, *options: str) -> list[str]:
         (("--number", "10*", "--status", "processing"), ["1001"]),
     ],
 )
+@pytest.mark.requirement("R3", "R17", "R18", "R19", "R20", "R21", "R22", "R23", "R24", "R25")
 def test_filters(hub: Run, shop: str, options: tuple[str, ...], expected: list[str]) -> None:
     assert sorted(numbers(hub, shop, *options)) == expected
 
 
+@pytest.mark.requirement("R15")
 def test_lists_are_sorted_and_paged(hub: Run, shop: str) -> None:
     assert numbers(hub, shop, "--sort", "total") == ["1002", "1001", "2001"]
     assert numbers(hub, shop, "--sort", "-total") == ["2001", "1001", "1002"]
     assert numbers(hub, shop, "--sort", "number", "--limit", "2", "--page", "2") == ["2001"]
 
 
+@pytest.mark.requirement("R28", "R51")
 def test_the_table_is_for_shop_staff(hub: Run, shop: str) -> None:
     result = hub("orders", "list", "--database-url", shop, "--limit", "2")
     assert result.exit_code == 0
@@ -64,6 +67,7 @@ def test_the_table_is_for_shop_staff(hub: Run, shop: str) -> None:
     assert "3 pedidos, página 1 de 2" in result.stdout
 
 
+@pytest.mark.requirement("R43", "R51", "R52")
 def test_one_order_as_json_is_the_document_of_the_contract(hub: Run, shop: str) -> None:
     result = hub("orders", "show", "1001", "--json", "--database-url", shop)
     assert result.exit_code == 0
@@ -71,6 +75,7 @@ def test_one_order_as_json_is_the_document_of_the_contract(hub: Run, shop: str) 
     assert (order.number, order.state, order.label) == ("1001", "processing", "Faturado (aprovado)")
 
 
+@pytest.mark.requirement("R50", "R55")
 def test_one_order_as_a_page(hub: Run, shop: str) -> None:
     result = hub("orders", "show", "2001", "--database-url", shop)
     assert result.exit_code == 0
@@ -88,6 +93,7 @@ def test_an_order_that_is_not_there_is_status_1(hub: Run, shop: str) -> None:
         assert result.stderr.strip() == "error: there is no order 77"
 
 
+@pytest.mark.requirement("R40", "R89")
 def test_actions_are_those_the_order_accepts(hub: Run, shop: str) -> None:
     result = hub("orders", "actions", "1002", "--json", "--database-url", shop)
     assert {"order.approve", "order.cancel"} <= set(json.loads(result.stdout))
@@ -109,6 +115,7 @@ def test_a_database_that_cannot_be_reached_is_status_3(hub: Run) -> None:
     assert "Traceback" not in result.output
 
 
+@pytest.mark.requirement("R68", "R84", "R87")
 def test_movements_of_money_and_invoices(hub: Run, shop: str) -> None:
     rows = json.loads(hub("transactions", "list", "--json", "--order", "2001", "--database-url", shop).stdout)
     assert [(row["order"], row["kind"], row["amount_cents"]) for row in rows] == [("2001", "capture", 20000)] * 2

@@ -27,6 +27,7 @@ def test_every_verb_explains_itself(hub: Run, verb: str) -> None:
     assert "--reason" in result.stdout
 
 
+@pytest.mark.requirement("R9", "R48", "R78", "R79", "R81")
 def test_an_order_goes_its_whole_way_by_hand(hub: Run, any_shop: str) -> None:
     base = ("--database-url", any_shop)
     assert answers(hub, "hold", "1001", "--reason", "conferir", *base)[0]["state"] == "holded"
@@ -90,6 +91,7 @@ def test_what_is_typed_wrong_is_named(hub: Run, shop: str, arguments: tuple[str,
 
 
 @pytest.mark.parametrize("verb", [verb.name for verb in VERBS if verb.asks is not None])
+@pytest.mark.requirement("R64")
 def test_what_is_not_taken_back_asks_first(hub: Run, shop: str, verb: str) -> None:
     needed = {"refund": ("--all", "--method", "pix"), "edit": ("--file", new_order())}.get(verb, ())
     before = json.loads(hub("orders", "show", "1001", "--json", "--database-url", shop).stdout)
@@ -112,6 +114,7 @@ def new_order(**number: str) -> str:
     return "order.json"
 
 
+@pytest.mark.requirement("R45", "R49")
 def test_an_order_is_edited_and_ordered_again(hub: Run, any_shop: str) -> None:
     base = ("--database-url", any_shop)
     edited = answers(hub, "edit", "1002", "--file", new_order(), "--yes", "--no-notify", *base)[0]
@@ -188,6 +191,7 @@ def test_only_what_a_person_typed_is_sent() -> None:
     assert (sent[0]["reason"], sent[0]["actor"]) == ("valor alto", "ana")
 
 
+@pytest.mark.requirement("R29", "R33")
 def test_orders_are_chosen_by_a_filter(hub: Run, any_shop: str) -> None:  # R29 to R34
     base = ("--direct", "--database-url", any_shop)
     asked = hub("order", "hold", "--where", "status=processing,pending", *base)
@@ -202,6 +206,7 @@ def test_orders_are_chosen_by_a_filter(hub: Run, any_shop: str) -> None:  # R29 
     assert hub("order", "hold", "--where", "sku=NADA", "--yes", *base).exit_code == 1
 
 
+@pytest.mark.requirement("R81")
 def test_a_refund_shows_its_amounts_before_it_asks(hub: Run, any_shop: str) -> None:
     asked = ("--line", "CAM-01=1:stock", "--shipping", "10,00", "--fee", "0,01", "--method", "pix", "--direct", "--database-url", any_shop)
     shown = hub("order", "refund", "1001", "1002", *asked)
@@ -213,6 +218,7 @@ def test_a_refund_shows_its_amounts_before_it_asks(hub: Run, any_shop: str) -> N
     assert answers(hub, "refund", "1001", *asked[:-3], "--yes", "--database-url", any_shop)[0]["result"]["amount_cents"] == 5989
 
 
+@pytest.mark.requirement("R44")
 def test_a_link_into_the_account_is_shown_and_kept_nowhere(hub: Run, any_shop: str) -> None:  # R44
     base = ("--direct", "--database-url", any_shop)
     key = {"HUB_CUSTOMER_LINK_SECRET": "k" * 40, "HUB_CUSTOMER_LINK_URL": "https://loja.exemplo.invalid/entrar"}
@@ -224,6 +230,7 @@ def test_a_link_into_the_account_is_shown_and_kept_nowhere(hub: Run, any_shop: s
     assert "signature" not in json.dumps(act)
 
 
+@pytest.mark.requirement("R53")
 def test_who_did_what_is_listed(hub: Run, any_shop: str) -> None:
     base = ("--database-url", any_shop)
     answers(hub, "hold", "1001", "--actor", "ana", "--reason", "conferir", *base)
@@ -244,6 +251,7 @@ def test_who_did_what_is_listed(hub: Run, any_shop: str) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.requirement("R57", "R88")
 def test_statuses_are_the_shops_to_change(hub: Run, any_shop: str) -> None:
     def say(*arguments: str, status: int = 0) -> Any:
         result = hub("statuses", *arguments, "--json", "--database-url", any_shop)
@@ -262,6 +270,7 @@ def test_statuses_are_the_shops_to_change(hub: Run, any_shop: str) -> None:
     assert hub("verify", "--database-url", any_shop).exit_code == 0
 
 
+@pytest.mark.requirement("R29", "R32", "R34")
 def test_many_orders_are_many_commands_with_counts(hub: Run, shop: str) -> None:
     result = hub("order", "hold", "1001", "1002", "77", "1001", "--direct", "--database-url", shop)
     assert result.exit_code == 1

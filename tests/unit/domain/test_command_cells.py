@@ -90,6 +90,7 @@ def _form(row: str, column: str, order: Story) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("row", "column"), [pytest.param(cell.row, cell.column, marks=pytest.mark.cell(*cell)) for cell in COMMAND_CELLS])
+@pytest.mark.requirement("R8", "R12", "R30", "R31", "R41", "R63", "R79")
 def test_a_command_in_a_state(row: str, column: str) -> None:
     order = _STORIES_OF.get(row, STORIES)[column]()
     assert order.view.standing.column == column

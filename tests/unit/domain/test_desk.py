@@ -43,6 +43,7 @@ def test_a_comment_is_published_without_its_text_and_kept_beside_the_log() -> No
     assert (texts.comment.text, texts.comment.notified, texts.comment.visible, texts.comment.document) == ("Maria ligou", False, True, None)
 
 
+@pytest.mark.requirement("R56", "R69", "R70")
 def test_a_comment_is_told_to_the_customer_only_when_asked_to() -> None:
     order = story(*PAID)
     ask(order, "order.comment", text="Seu pedido atrasou", notify=True)
@@ -112,6 +113,7 @@ def test_the_decision_on_an_address_holds_only_which_and_its_version() -> None:
 
 
 @pytest.mark.parametrize("facts", [[parcel("label_created", 20)], [parcel("posted", 20)], [paper("issued")]])
+@pytest.mark.requirement("R54")
 def test_who_changes_the_address_late_is_warned(facts: list[Fact]) -> None:
     order = story(*PAID, *facts)
     assert "old one" in ask(order, "order.set_address", type="shipping", address={"city": "Campinas"}).message
@@ -121,6 +123,7 @@ def test_who_changes_the_address_late_is_warned(facts: list[Fact]) -> None:
 # -- notices sent again ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("R46")
 def test_the_order_is_sent_again_under_a_key_of_its_own() -> None:
     order = story(*PAID)
     for minutes in (60, 61):
@@ -140,6 +143,7 @@ def test_the_order_is_sent_again_under_a_key_of_its_own() -> None:
         ("refund", None, "R1"),
     ],
 )
+@pytest.mark.requirement("R84", "R85", "R86")
 def test_a_document_is_sent_again_the_latest_if_none_is_named(kind: str, document: str | None, expected: str) -> None:
     order = story(*PAID, parcel("posted", 20, items=["CAM-01*1"]), parcel("posted", 30, key="tracking=BB2"))
     ask(order, "refund.create", mode="offline", method="pix", extra_cents=500)

@@ -200,6 +200,7 @@ def test_every_body_is_what_the_schema_says(facts: list[Fact]) -> None:
 # -- invoice -----------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("R2", "R68")
 def test_one_invoice_when_captured_first_reaches_due() -> None:
     order = story(placed(pix(amount_cents=8000), card(amount_cents=3970)), pix_paid(amount=8000))
     assert order.invoices == []
@@ -264,6 +265,7 @@ def test_a_canceled_order_leaves_its_hold() -> None:
 
 
 @pytest.mark.parametrize(("notify", "told"), [(None, False), (False, False), (True, True)])
+@pytest.mark.requirement("R66")
 def test_an_approval_by_hand_is_told_only_when_asked_for(notify: bool | None, told: bool) -> None:
     order = story(placed(boleto()))
     order.ask("order.approve", notify=notify)
@@ -313,6 +315,7 @@ def test_an_imported_order_moves_but_nobody_is_told() -> None:
     ]
 
 
+@pytest.mark.requirement("R64")
 def test_stock_is_released_once() -> None:
     order = story(placed(pix()), canceled(50))
     order.ask("order.cancel")

@@ -72,6 +72,7 @@ CASES: list[tuple[str, list[Fact], datetime | None]] = [
 
 
 @pytest.mark.parametrize(("facts", "expected"), [row[1:] for row in CASES], ids=[row[0] for row in CASES])
+@pytest.mark.requirement("R5", "R6")
 def test_when_an_order_is_given_up(facts: list[Fact], expected: datetime | None) -> None:
     assert due(*facts) == expected
     assert due(*reversed(facts)) == expected

@@ -22,6 +22,7 @@ def only(now: View) -> FiscalDocumentView:
     return now.fiscal_documents[0]
 
 
+@pytest.mark.requirement("R9")
 def test_a_note_that_is_issued() -> None:
     now = seen(*PAID, paper("issued", number="1234", series="1", issued_at=at(49).isoformat()))
     assert (now.state, now.status, now.fiscal_state) == ("processing", "nf_issued", "issued")
@@ -232,6 +233,7 @@ def test_what_a_person_must_decide(facts: list[Fact], open_: list[str]) -> None:
 # -- fiscal.mark_issued ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("R9", "R30")
 def test_a_person_says_that_the_note_exists() -> None:
     order = story(*PAID)
     verdict = order.ask("fiscal.mark_issued", number="1234", series="1", url="https://nf.exemplo.invalid/1", notify=True)

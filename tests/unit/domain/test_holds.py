@@ -110,6 +110,7 @@ HOLDABLE = {
 
 
 @pytest.mark.parametrize("name", HOLDABLE)
+@pytest.mark.requirement("R33", "R34", "R65")
 def test_hold_and_release_with_nothing_between_give_back_state_status_and_label(name: str) -> None:
     order = HOLDABLE[name]()
     before = order.view
@@ -203,6 +204,7 @@ def chosen(*facts: Fact, status: str = "processing") -> Story:
     return order
 
 
+@pytest.mark.requirement("R67")
 def test_a_chosen_status_is_shown_instead_of_the_computed_one() -> None:
     order = chosen()
     assert (order.view.fulfilment_state, order.view.status) == ("in_production", "processing")
@@ -260,6 +262,7 @@ def test_what_moved_while_held_drops_the_status_as_it_would_have_without_the_hol
     ("status", "event"),
     [("in_production", None), ("nf_issued", "fiscal.issued")],
 )
+@pytest.mark.requirement("R41", "R67")
 def test_a_linked_status_does_what_it_says(status: str, event: str | None) -> None:
     order = story(*PAID)
     seen = len(order.events)
@@ -279,6 +282,7 @@ def test_a_label_is_told_to_the_customer_when_asked_to() -> None:
 # -- what the ERP and a person say of the making -----------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("R8", "R41")
 def test_production_of_an_unpaid_order_is_kept_and_counts_once_it_is_paid() -> None:
     order = story(placed(pix()), erp("production_started", 5))
     assert (order.view.fulfilment_state, order.view.status) == ("none", "pending")

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from hub.domain.judge import Accepted, Rejected
 from tests.unit.domain.orders import TOTAL, Story, boleto, card, kinds, payment, pix, pix_paid, placed, story
 
@@ -207,6 +209,7 @@ def test_void_is_not_offered_by_any_provider_yet() -> None:
 # -- order.cancel in detail --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("R7")
 def test_cancel_keeps_a_code_for_the_reason_and_the_words_in_the_log() -> None:
     order = story(placed(pix()))
     verdict = order.ask("order.cancel", reason="Maria Silva desistiu")

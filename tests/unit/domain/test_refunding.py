@@ -50,6 +50,7 @@ def lines(back: bool = False, **units: int) -> list[dict[str, Any]]:
     return [{"sku": sku, "quantity": quantity, "back_to_stock": back} for sku, quantity in units.items()]
 
 
+@pytest.mark.requirement("R83")
 def test_a_refund_of_everything_closes_the_order() -> None:
     order = story(*PAID)
     assert give(order).result == {
@@ -72,6 +73,7 @@ def test_a_refund_of_everything_closes_the_order() -> None:
     assert code(order.ask("refund.create", mode="offline", method="deposit")) == "nothing_to_refund"
 
 
+@pytest.mark.requirement("R83")
 def test_a_refund_of_an_amount_keeps_state_and_status() -> None:
     order = story(*PAID, parcel("posted", 20), parcel("delivered", 40))
     give(order, extra_cents=500)
@@ -164,6 +166,7 @@ def test_a_refund_by_hand_and_one_that_a_provider_tells_of(method: str, told: li
     assert before.view.refunded_cents == gone_if_told_before
 
 
+@pytest.mark.requirement("R80")
 def test_pix_is_another_means_for_what_was_no_pix() -> None:
     order = story(placed(boleto()), payment("captured", key="nosso_numero=237:12345678", provider="cnab", amount_cents=TOTAL))
     give(order, method="pix", extra_cents=500)
@@ -224,6 +227,7 @@ def test_a_unit_is_given_back_once() -> None:
     assert give(order, lines=lines(A=1)).result["amount_cents"] == 3000
 
 
+@pytest.mark.requirement("R81")
 def test_units_go_back_to_stock_once_and_only_those_that_are_said_to() -> None:
     order = story(placed(pix(), items=[*ITEMS, {**VIRTUAL[0], "unit_price_cents": 0}]), pix_paid())
     give(order, lines=[*lines(True, A=2), *lines(False, B=1), *lines(True, **{"VALE-100": 1})])
@@ -300,6 +304,7 @@ def test_what_becomes_of_a_request(outcome: RefundDone | RefundFailed, state: st
     assert now.lines[0].refunded == (2 if state == "done" else 0)
 
 
+@pytest.mark.requirement("R82")
 def test_what_the_provider_tells_of_closes_the_request() -> None:
     order = story(*PAID)
     pending(order, requested())

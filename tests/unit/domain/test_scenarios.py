@@ -1,5 +1,7 @@
 """The scenarios of order-lifecycle 3.10 that need no edit and no printing, told as a shop would tell them."""
 
+import pytest
+
 from hub.domain.judge import Accepted, NoOp, Rejected
 from tests.unit.domain.orders import (
     TOTAL,
@@ -53,6 +55,7 @@ PIX_DAY = [
 ]
 
 
+@pytest.mark.requirement("R11")
 def test_a_pix_from_the_cart_to_the_door() -> None:
     order = story(*PIX_DAY)
     assert statuses(order) == ["pending", "pending_payment", "processing", "nf_issued", "shipped", "in_transit", "delivered"]
@@ -182,6 +185,7 @@ def test_q_two_packages_are_delivered_when_both_are() -> None:
     assert [track.number for shipment in order.view.shipments for track in shipment.tracks] == ["AA1", "BB2"]
 
 
+@pytest.mark.requirement("R12", "R63")
 def test_r_a_paid_order_is_refunded_and_not_canceled() -> None:
     order = story(placed(pix()), pix_paid())
     verdict = order.ask("order.cancel")
@@ -189,6 +193,7 @@ def test_r_a_paid_order_is_refunded_and_not_canceled() -> None:
     assert verdict.code == "cancel_requires_refund"
 
 
+@pytest.mark.requirement("R14")
 def test_the_erp_drives_the_order_as_staff_would() -> None:
     """R14: every manual verb has a twin among the facts, and the end is the same."""
     by_hand = story(placed(pix()), pix_paid())

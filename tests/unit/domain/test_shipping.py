@@ -26,6 +26,7 @@ def items(**units: int) -> list[dict[str, Any]]:
     return [{"sku": sku, "quantity": quantity} for sku, quantity in units.items()]
 
 
+@pytest.mark.requirement("R73", "R77")
 def test_a_shipment_of_all_that_remains() -> None:
     order = story(*PAID)
     verdict = ship(order, tracks=[{"number": " AA1 ", "title": "PAC", "url": "https://rastreio.exemplo.invalid/AA1"}])
@@ -65,11 +66,13 @@ def test_two_shipments_of_parts() -> None:
         ({"items": items(A=3, B=1)}, ""),
     ],
 )
+@pytest.mark.requirement("R71", "R74")
 def test_what_a_shipment_must_say(form: dict[str, Any], expected: str) -> None:
     verdict = story(*PAID).ask("shipment.create", **{"carrier": "correios", **form})
     assert expected == (verdict.code if isinstance(verdict, Rejected) else "")
 
 
+@pytest.mark.requirement("R72")
 def test_the_carriers_are_the_shops() -> None:
     order = story(*PAID)
     order.shop = Shop(carriers=frozenset({"pombo"}))
@@ -96,6 +99,7 @@ def test_shipping_before_payment_needs_force_and_a_reason() -> None:
     assert (order.view.state, kinds(order.view)) == ("complete", [])
 
 
+@pytest.mark.requirement("R10", "R76")
 def test_a_shipment_by_hand_and_one_by_the_carrier_are_one() -> None:
     by_hand_first = story(*PAID)
     ship(by_hand_first, tracks=[{"number": "AA1"}])
@@ -124,6 +128,7 @@ def test_the_labels_own_items_are_shipped() -> None:
 
 
 @pytest.mark.parametrize(("notify", "sent"), [(None, 1), (True, 1), (False, 0)])
+@pytest.mark.requirement("R71")
 def test_the_customer_is_told_unless_the_form_says_no(notify: bool | None, sent: int) -> None:
     order = story(*PAID)
     ship(order, notify=notify, tracks=[{"number": "AA1"}])
@@ -134,6 +139,7 @@ def test_the_customer_is_told_unless_the_form_says_no(notify: bool | None, sent:
 # -- tracking numbers --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("R78")
 def test_a_number_is_added_to_the_only_shipment_with_its_carrier() -> None:
     order = story(*PAID)
     ship(order)
@@ -172,6 +178,7 @@ def test_a_shipment_without_carrier_needs_one_for_its_number() -> None:
     assert isinstance(order.ask("shipment.add_track", number="aa1", carrier="jadlog"), NoOp)
 
 
+@pytest.mark.requirement("R78")
 def test_a_wrong_number_is_taken_off_and_what_is_told_of_it_concerns_another_parcel() -> None:
     order = story(*PAID)
     ship(order, tracks=[{"number": "AA1"}])
@@ -216,6 +223,7 @@ def test_a_number_given_by_hand_is_a_reference_of_the_order_at_its_carrier() -> 
 # -- where it is -------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("R79")
 def test_marks_go_to_all_that_are_on_their_way() -> None:
     order = story(*PAID)
     for number in ("AA1", "BB2"):
