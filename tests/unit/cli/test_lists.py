@@ -33,6 +33,7 @@ def exported(hub: Run, url: str, *arguments: str) -> list[dict[str, str]]:
 # -- orders ----------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("R26")
 def test_export_holds_the_rows_of_the_list(hub: Run, any_shop: str) -> None:
     for options in ((), ("--status", "processing"), ("--customer", "exemplo", "--total-min", "100"), ("--number", "7")):
         rows = document(hub, any_shop, "orders", "list", *options)
@@ -48,6 +49,7 @@ def test_export_has_what_the_terminal_has_no_room_for(hub: Run, any_shop: str) -
     assert (row["Total"], row["Pago"], row["Estornado"]) == ("200.00", "400.00", "0.00")
 
 
+@pytest.mark.requirement("R27")
 def test_export_as_a_spreadsheet(hub: Run, any_shop: str, tmp_path: Path) -> None:
     out = tmp_path / "pedidos.xml"
     result = hub("orders", "export", "--format", "xml", "--out", str(out), "--sort", "number", "--database-url", any_shop)
@@ -77,6 +79,7 @@ def test_a_separator_is_a_comma_or_a_semicolon(hub: Run, shop: str) -> None:
     assert hub("orders", "export", "--separator", "|", "--database-url", shop).exit_code == 2
 
 
+@pytest.mark.requirement("R16")
 def test_groups_every_shop_has(hub: Run, any_shop: str) -> None:
     assert [row["number"] for row in document(hub, any_shop, "orders", "list", "--saved", "pending")] == ["1002"]
     approved = document(hub, any_shop, "orders", "list", "--saved", "approved", "--sort", "number")
@@ -85,6 +88,7 @@ def test_groups_every_shop_has(hub: Run, any_shop: str) -> None:
     assert hub("orders", "filters", "save", "pending", "--number", "1*", "--database-url", any_shop).exit_code == 1
 
 
+@pytest.mark.requirement("R16")
 def test_filters_are_saved_used_narrowed_replaced_and_deleted(hub: Run, any_shop: str) -> None:
     def run(*arguments: str) -> int:
         return hub("orders", "filters", *arguments, "--database-url", any_shop).exit_code
@@ -104,9 +108,23 @@ def test_filters_are_saved_used_narrowed_replaced_and_deleted(hub: Run, any_shop
     assert (run("delete", "vinte de novembro"), run("delete", "vinte de novembro")) == (0, 1)
     assert hub(*use, "--database-url", any_shop).exit_code == 1
     assert run("save", "nada") == 2
+    assert run("save", "uma pessoa", "--customer", "Cliente") == 2, "a name is kept nowhere but with the order"
     assert run("save", "errado", "--exception", "nothing") == 2
 
 
+def test_a_viewer_saves_no_filter(hub: Run, shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_ROLES", '{"somebody":"operator"}')
+    for words in (("save", "meus", "--number", "1*"), ("delete", "meus")):
+        assert hub("orders", "filters", *words, "--database-url", shop).exit_code == 1
+
+
+def test_an_export_is_for_whoever_asked_for_it(hub: Run, shop: str, tmp_path: Path) -> None:
+    out = tmp_path / "orders.csv"
+    assert hub("orders", "export", "--out", str(out), "--database-url", shop).exit_code == 0
+    assert out.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.requirement("R3")
 def test_unpaid_orders_tell_for_how_long_and_how_they_may_be_paid(hub: Run, any_shop: str) -> None:
     (unpaid,) = document(hub, any_shop, "orders", "list", "--saved", "pending")
     assert unpaid["payment_methods"] == ["pix"]
@@ -132,6 +150,7 @@ def test_unpaid_orders_tell_for_how_long_and_how_they_may_be_paid(hub: Run, any_
         (("--sent",), []),
     ],
 )
+@pytest.mark.requirement("R68", "R84")
 def test_invoices(hub: Run, any_shop: str, options: tuple[str, ...], expected: list[str]) -> None:
     assert sorted(row["order"] for row in document(hub, any_shop, "invoices", "list", *options)) == expected
     assert sorted(row["Pedido"] for row in exported(hub, any_shop, "invoices", "export", *options)) == expected
@@ -145,6 +164,7 @@ def test_one_invoice_by_order_and_by_number(hub: Run, any_shop: str) -> None:
     assert hub("invoices", "show", "77", "--database-url", any_shop).exit_code == 1
 
 
+@pytest.mark.requirement("R87")
 def test_movements_of_money(hub: Run, any_shop: str) -> None:
     assert len(document(hub, any_shop, "transactions", "list", "--kind", "capture", "--provider", "pix", "--amount-min", "150")) == 2
     assert document(hub, any_shop, "transactions", "list", "--kind", "void") == []
@@ -154,6 +174,7 @@ def test_movements_of_money(hub: Run, any_shop: str) -> None:
     assert one["order"] == "1001"
 
 
+@pytest.mark.requirement("R86")
 def test_refunds(hub: Run, any_shop: str) -> None:
     asked = ("refund", "2001", "--mode", "offline", "--method", "deposit", "--extra", "50,00", "--yes", "--direct")
     assert hub("order", *asked, "--database-url", any_shop).exit_code == 0
@@ -197,6 +218,7 @@ def test_parcels_in_trouble_come_first_then_those_without_word(hub: Run, any_dat
     assert table.index("dificuldade") < table.index("sem notícia")
 
 
+@pytest.mark.requirement("R85")
 def test_parcels_are_found_by_track_carrier_and_state(hub: Run, parcels: str) -> None:
     for options in (("--track", f"T1X{PARCELS}"), ("--track", "T1X*"), ("--state", "delivery_difficulty")):
         (row,) = document(hub, parcels, "shipments", "list", *options)

@@ -56,6 +56,7 @@ def keep(url: str, *labels: tuple[str, str, str, bytes]) -> None:
             )
 
 
+@pytest.mark.requirement("R35")
 def test_invoices_of_many_orders_are_one_file_with_the_shop_on_it(hub: Run, any_shop: str, tmp_path: Path) -> None:
     out = tmp_path / "faturas.pdf"
     result = hub("print", "invoices", "1001", "2001", "1001", "--out", str(out), "--database-url", any_shop, **SHOP)
@@ -68,6 +69,7 @@ def test_invoices_of_many_orders_are_one_file_with_the_shop_on_it(hub: Run, any_
         assert "Página 1 de 1" in text
 
 
+@pytest.mark.requirement("R36", "R38")
 def test_all_is_order_by_order_and_packing_slips_have_no_price(hub: Run, parcels: str, tmp_path: Path) -> None:
     out = tmp_path / "tudo.pdf"
     assert hub("print", "all", PARCELS, "--out", str(out), "--database-url", parcels, **SHOP).exit_code == 0
@@ -98,6 +100,7 @@ def test_what_some_orders_lack_is_named_and_the_rest_is_written(hub: Run, shop: 
     ("invoices", "no invoice yet"), ("packing-slips", "no packing slip yet"), ("refunds", "no refund yet"),
     ("all", "no document to print yet"), ("labels", "no shipment yet"),
 ])  # fmt: skip
+@pytest.mark.requirement("R42")
 def test_nothing_to_print_is_said(hub: Run, shop: str, tmp_path: Path, kind: str, lacking: str) -> None:
     out = tmp_path / "nada.pdf"
     result = hub("print", kind, "1002", "--out", str(out), "--database-url", shop, **SHOP)
@@ -106,6 +109,7 @@ def test_nothing_to_print_is_said(hub: Run, shop: str, tmp_path: Path, kind: str
     assert not out.exists()
 
 
+@pytest.mark.requirement("R39")
 def test_labels_are_merged_and_shipments_without_one_are_named(hub: Run, parcels: str, tmp_path: Path) -> None:
     with opened(parcels) as connection:
         document = order_document(connection, PARCELS)

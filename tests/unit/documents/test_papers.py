@@ -65,6 +65,7 @@ def test_an_invoice_names_the_tax_papers_that_are_valid() -> None:
     assert "nº 99" not in text
 
 
+@pytest.mark.requirement("R36")
 def test_a_packing_slip_per_parcel_lists_its_units_and_no_price() -> None:
     parcels = [
         parcel("E1", ("CAM-001", 2)),
@@ -100,6 +101,7 @@ def test_a_parcel_whose_content_nobody_told_lists_the_order_and_says_so() -> Non
     assert "O conteúdo deste volume não foi informado: estão listados todos os itens do pedido." in text
 
 
+@pytest.mark.requirement("R37")
 def test_a_refund_shows_its_lines_and_what_makes_up_the_amount() -> None:
     # 500,00 of goods + 19,90 freight + 5,00 extra - 2,50 fee = 522,40
     detail = {"lines": [["CAM-001", 1, True], ["CAM-002", 1, False]], "shipping_cents": 1990, "extra_cents": 500, "fee_cents": 250}

@@ -69,6 +69,7 @@ def test_csv_for_a_spreadsheet_in_portuguese() -> None:
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+55 11", "-x", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "'=1"])  # noqa: RUF001
+@pytest.mark.requirement("R26")
 def test_what_a_spreadsheet_would_compute_is_text(text: str) -> None:
     assert csv_file.safe(text) == f"'{text}"
     assert comma([{**ROW, "number": text}])[1][0] == f"'{text}"
@@ -127,6 +128,7 @@ def test_only_pieces_are_held() -> None:
 
 
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+@pytest.mark.requirement("R27")
 def test_libreoffice_opens_the_spreadsheet(tmp_path: Path) -> None:
     rows = [{**ROW, "number": "=1+1"}, {**ROW, "number": '<b>&"é"\nfim'}, NOTHING]
     (tmp_path / "list.xml").write_bytes(b"".join(spreadsheet.write("Pedidos", COLUMNS, rows, ZONE)))
