@@ -108,5 +108,5 @@ def _bars(axes: Any, title: str, figures: Sequence[Figure]) -> None:
     axes.bar_label(bars, labels=[f"{one.value:,.0f} {one.unit}" for one in figures], padding=4, fontsize=8)
     axes.set_title(title, loc="left", fontsize=9, fontweight="bold")
     axes.invert_yaxis()
-    axes.margins(x=0.25)
+    axes.margins(x=0.4)
     axes.tick_params(labelsize=8)

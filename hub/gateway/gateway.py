@@ -111,7 +111,8 @@ class Gateway:
     # -- one request ------------------------------------------------------------------------------------------------------------
 
     async def _claimed(self, request_id: int) -> None:
-        lease_s = self._timeouts.whole_s * 2 + 5
+        # A call and a question after it, and time to write down what came of them.
+        lease_s = self._timeouts.whole_s * 2 + min(5.0, self._timeouts.whole_s)
         found = await self._run(lambda: outbound.claim(self._engine, request_id, lease_s=lease_s))
         match found:
             case None:
