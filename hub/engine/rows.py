@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Table, delete, select, text
 
 from hub.domain.judgement import AddressText, TrackText
 from hub.domain.view import FiscalDocumentView, RefundView, ShipmentView, TransactionView, View
+from hub.engine.personal import searchable
 from hub.engine.references import ReferenceKey
 from hub.store import bulk, tables
 
@@ -403,15 +404,20 @@ def write_address(connection: Connection, number: str, change: AddressText, at: 
     """Replace an address; the old one goes into the history, which is erased with the person."""
     table = tables.order_personal
     column = f"{change.type}_address"
-    row = connection.execute(select(table.c[column], table.c.history).where(table.c.order_number == number)).first()
-    history = orjson.loads(row[1]) if row is not None else []
-    if row is not None and row[0] is not None:
-        history.append({"type": change.type, "address": orjson.loads(row[0]), "until": at.isoformat(), "version": change.version - 1})
+    there = connection.execute(select(table).where(table.c.order_number == number)).mappings().first()
+    row = dict(there) if there is not None else {}
+    history = orjson.loads(row.get("history") or "[]")
+    if row.get(column) is not None:
+        history.append({"type": change.type, "address": orjson.loads(row[column]), "until": at.isoformat(), "version": change.version - 1})
+    row[column] = orjson.dumps(dict(change.address)).decode()
+    names = [orjson.loads(row.get(f"{one}_address") or "{}").get("name") for one in ("billing", "shipping")]
     values = {
         "order_number": number,
-        column: orjson.dumps(dict(change.address)).decode(),
+        column: row[column],
         "history": orjson.dumps(history).decode(),
         "version": change.version,
+        # Who is to receive it now is whom staff will look for.
+        "search": searchable(row.get("name"), *names, row.get("email")),
     }
     bulk.upsert(connection, table, [values])
 

@@ -93,6 +93,17 @@ def test_comments_and_addresses_are_kept_beside_the_log(engine: Engine) -> None:
     assert "Rua A" in query(engine, "SELECT history FROM order_personal")[0][0]
 
 
+@pytest.mark.requirement("R21")
+def test_who_receives_it_now_is_found_by_name(engine: Engine) -> None:
+    feed(engine, [placed("100")])
+    address = {"name": "Inês Araújo", "street": "Rua Nova", "number": "7", "city": "Campinas", "state": "SP", "postal_code": "13010000"}
+    assert send(engine, "order.set_address", type="shipping", address=address).outcome == "accepted"
+    ((search,),) = query(engine, "SELECT search FROM order_personal")
+    assert "ines araujo" in search
+    assert "cliente exemplo" in search
+    assert "cliente100@exemplo.invalid" in search
+
+
 @pytest.mark.requirement("R5", "R6")
 def test_an_unpaid_order_is_given_up_once_its_time_is_over(engine: Engine) -> None:
     feed(engine, [placed("100", at=START)])
