@@ -68,10 +68,12 @@ def sources(adapters: Iterable[Adapter], prefetch: int) -> tuple[Source, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ConsumerOptions:
-    """Times. `quiet_s`: suspicious deliveries wait this long after a start for what their neighbours bring."""
+    """Times. Suspicious deliveries wait `quiet_s`, and `quiet_per_queue_s` for each queue, after a start for what their neighbours bring:
+    the consumers are opened one after the other over one connection."""
 
     watch_s: float = 10.0
     quiet_s: float = 0.3
+    quiet_per_queue_s: float = 0.06
 
 
 class Mode(Enum):
@@ -427,7 +429,8 @@ class Consumers:
 
     def _want(self) -> None:
         if self._line is not None:
-            self._collector.expect_arrivals(self._options.quiet_s)
+            options = self._options
+            self._collector.expect_arrivals(options.quiet_s + options.quiet_per_queue_s * len(self._line.consumers))
             self._line.want()
 
     async def pause(self) -> None:
