@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from lxml import etree  # type: ignore[import-untyped]
 from pydantic import BaseModel, BeforeValidator, StringConstraints, ValidationError, ValidatorFunctionWrapHandler
 
-from adapters.contract import PayloadMalformed
+from adapters.contract import Facts, FailedPart, PayloadMalformed, RawDelivery, none_legible
 from schemas.base import MAX_CENTS, Cents, Identifier, Text
+from schemas.facts import Fact
 
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 MAX_VALUES: Final = 200_000
@@ -20,6 +21,8 @@ MAX_VALUES: Final = 200_000
 
 MAX_DEPTH: Final = 64
 """Levels of objects and lists; the deepest documented webhook has nine."""
+
+_MAX_FACTS: Final = 10_000
 
 SAO_PAULO: Final = ZoneInfo("America/Sao_Paulo")
 
@@ -163,6 +166,28 @@ def _describe(error: ValidationError, place: str) -> str:
         faults.append(f"{where or 'body'}: {fault['msg'].removeprefix('Value error, ')}")
     more = error.error_count() - len(faults)
     return "; ".join(faults) + (f"; and {more} more" if more else "")
+
+
+def canonical_facts(delivery: RawDelivery, model: type[Model], fact_of: Callable[[Model], Fact]) -> Facts:
+    """Read `{"facts": [...]}`, the hub's own words from tools of the shop: each fact stands or falls alone. Raises: PayloadMalformed."""
+    document = read_object(load_json(delivery.body, delivery.content_type), "body")
+    items = document.get("facts")
+    if not isinstance(items, list) or not items:
+        raise PayloadMalformed("facts: must be a list of at least one fact")
+    if len(items) > _MAX_FACTS:
+        raise PayloadMalformed(f"facts: holds {len(items)} facts, more than {_MAX_FACTS}")
+    if len(document) > 1:
+        raise PayloadMalformed("body: must hold nothing but facts")
+    facts: dict[Fact, None] = {}
+    failed: list[FailedPart] = []
+    for index, item in enumerate(items):
+        try:
+            facts[fact_of(read(model, item, f"facts[{index}]"))] = None
+        except PayloadMalformed as error:
+            failed.append(FailedPart(str(error), dump_json({"facts": [item]})))
+    if failed and not facts:
+        raise none_legible(failed)
+    return Facts(tuple(facts), tuple(failed))
 
 
 # --- XML ----------------------------------------------------------------------------------------------------------------------

@@ -9,38 +9,19 @@ References are looked up in the scope `generic`; `order`, the order number, is f
 
 from typing import Final
 
-from adapters.contract import Adapter, Facts, FailedPart, Idempotency, PayloadMalformed, RawDelivery, none_legible, unsigned
-from adapters.parsing import dump_json, load_json, read, read_object
+from adapters.contract import Adapter, Facts, Idempotency, RawDelivery, unsigned
+from adapters.parsing import canonical_facts
+from adapters.tracking_words import Meaning, meaning_of
 from schemas.facts import SHIPMENT_KINDS, ShipmentFact
 from schemas.references import Reference
 from schemas.shipments import GenericShipmentFact
-from schemas.tracking_words import Meaning, meaning_of
 
 PROVIDER: Final = "generic"
-
-_MAX_FACTS: Final = 10_000
 
 
 def translate(delivery: RawDelivery) -> Facts:
     """Translate canonical facts. Raises: PayloadMalformed, naming the fact's place and field."""
-    document = read_object(load_json(delivery.body, delivery.content_type), "body")
-    items = document.get("facts")
-    if not isinstance(items, list) or not items:
-        raise PayloadMalformed("facts: must be a list of at least one fact")
-    if len(items) > _MAX_FACTS:
-        raise PayloadMalformed(f"facts: holds {len(items)} facts, more than {_MAX_FACTS}")
-    if len(document) > 1:
-        raise PayloadMalformed("body: must hold nothing but facts")
-    facts: dict[ShipmentFact, None] = {}
-    failed: list[FailedPart] = []
-    for index, item in enumerate(items):
-        try:
-            facts[_fact(read(GenericShipmentFact, item, f"facts[{index}]"))] = None
-        except PayloadMalformed as error:
-            failed.append(FailedPart(str(error), dump_json({"facts": [item]})))
-    if failed and not facts:
-        raise none_legible(failed)
-    return Facts(tuple(facts), tuple(failed))
+    return canonical_facts(delivery, GenericShipmentFact, _fact)
 
 
 def _fact(told: GenericShipmentFact) -> ShipmentFact:

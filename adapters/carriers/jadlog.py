@@ -33,11 +33,11 @@ from adapters.contract import (
     unsigned,
 )  # fmt: skip
 from adapters.parsing import SAO_PAULO, Moment, NativeId, NativeText, dump_json, load_json, read, read_moment, read_object
+from adapters.tracking_words import Meaning, meaning_of
 from schemas.base import Lenient
 from schemas.facts import ShipmentFact
 from schemas.facts.shipments import Track
 from schemas.references import Reference
-from schemas.tracking_words import Meaning, meaning_of
 
 PROVIDER: Final = "jadlog"
 _DOCS: Final = "https://www.jadlog.com.br/embarcador/api/tracking/consultar"

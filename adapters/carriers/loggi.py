@@ -29,11 +29,11 @@ from adapters.contract import (
 )  # fmt: skip
 from adapters.parsing import SAO_PAULO, Moment, NativeId, NativeText, dump_json, load_json, or_none, read, read_moment, read_object
 from adapters.signing import basic_credentials, equals_any, must_check
+from adapters.tracking_words import Meaning, meaning_of
 from schemas.base import Lenient
 from schemas.facts import ShipmentFact
 from schemas.facts.shipments import Track
 from schemas.references import Reference
-from schemas.tracking_words import Meaning, meaning_of
 
 PROVIDER: Final = "loggi"
 _DOCS: Final = "https://docs.api.loggi.com"

@@ -9,37 +9,18 @@ provider by a reference that the attempt declared, so that a Pix proved by the s
 
 from typing import Any, Final
 
-from adapters.contract import Adapter, Facts, FailedPart, Idempotency, PayloadMalformed, RawDelivery, none_legible, unsigned
-from adapters.parsing import dump_json, load_json, read, read_object
+from adapters.contract import Adapter, Facts, Idempotency, RawDelivery, unsigned
+from adapters.parsing import canonical_facts
 from schemas.facts import PaymentFact
 from schemas.payments import GENERIC_KINDS, GenericFact
 from schemas.references import Reference
 
 PROVIDER: Final = "generic"
 
-_MAX_FACTS: Final = 10_000
-
 
 def translate(delivery: RawDelivery) -> Facts:
     """Translate canonical facts. Raises: PayloadMalformed, naming the fact's place and field."""
-    document = read_object(load_json(delivery.body, delivery.content_type), "body")
-    items = document.get("facts")
-    if not isinstance(items, list) or not items:
-        raise PayloadMalformed("facts: must be a list of at least one fact")
-    if len(items) > _MAX_FACTS:
-        raise PayloadMalformed(f"facts: holds {len(items)} facts, more than {_MAX_FACTS}")
-    if len(document) > 1:
-        raise PayloadMalformed("body: must hold nothing but facts")
-    facts: dict[PaymentFact, None] = {}
-    failed: list[FailedPart] = []
-    for index, item in enumerate(items):
-        try:
-            facts[_fact(read(GenericFact, item, f"facts[{index}]"))] = None
-        except PayloadMalformed as error:
-            failed.append(FailedPart(str(error), dump_json({"facts": [item]})))
-    if failed and not facts:
-        raise none_legible(failed)
-    return Facts(tuple(facts), tuple(failed))
+    return canonical_facts(delivery, GenericFact, _fact)
 
 
 def _fact(told: GenericFact) -> PaymentFact:

@@ -6,14 +6,12 @@ import typer
 from rich.markup import escape
 
 from hub.bootstrap import build_engine
-from hub.cli.failures import Failure, Status
-from hub.cli.identity import direct_user
+from hub.cli.identity import require_operator
 from hub.cli.options import AmqpUrl, AsJson, DatabaseUrl, opened
 from hub.cli.output import console, moment, print_json, table
 from hub.cli.send import Actor, Direct, How, Reason, Timeout, address, send, show
 from hub.config import load_settings
 from hub.domain.judgement import CUSTOM
-from hub.engine.roles import role_of
 from hub.engine.unknowns import apply_mappings, unknown_words
 
 reference: Final = typer.Typer(help="References: the words by which other systems name an order.", no_args_is_help=True)
@@ -85,9 +83,7 @@ def apply_unknowns(
 ) -> None:
     """Apply the mappings of HUB_MAP_<PROVIDER> to all stored unknown facts. Words of success need --yes. Needs the role operator."""
     with opened(database_url) as (settings, database):
-        user = direct_user()
-        if role_of(user, settings.roles) == "viewer":
-            raise Failure(f"forbidden: {user} is a viewer", Status.REJECTED)
+        require_operator(settings)
         counts = apply_mappings(build_engine(database, settings), yes=yes)
     if as_json:
         print_json(dict(counts))

@@ -3,7 +3,9 @@
 import getpass
 import os
 
-from hub.engine.roles import DIRECT_USER_PREFIX
+from hub.cli.failures import Failure, Status
+from hub.config import Settings
+from hub.engine.roles import DIRECT_USER_PREFIX, role_of
 
 
 def login() -> str:
@@ -17,3 +19,10 @@ def login() -> str:
 def direct_user() -> str:
     """Give the authenticated user of what is done on the database directly: `os:<login>` (rules.md, Doors)."""
     return f"{DIRECT_USER_PREFIX}{login()}"
+
+
+def require_operator(settings: Settings) -> None:
+    """Let nobody who may only look change anything by hand. Raises: Failure, status 1."""
+    user = direct_user()
+    if role_of(user, settings.roles) == "viewer":
+        raise Failure(f"forbidden: {user} is a viewer", Status.REJECTED)

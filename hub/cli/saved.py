@@ -8,12 +8,10 @@ from rich.markup import escape
 
 from hub.cli.failures import Failure, Status
 from hub.cli.given import takes
-from hub.cli.identity import direct_user, login
+from hub.cli.identity import login, require_operator
 from hub.cli.options import AsJson, DatabaseUrl, opened
 from hub.cli.order_filter import FILTERS, GROUPS, all_saved, words_of
 from hub.cli.output import console, moment, print_json, table
-from hub.config import Settings
-from hub.engine.roles import role_of
 from hub.store import saved_filters
 
 app: Final = typer.Typer(help="Saved filters of the list of orders; use one by `hub orders list --saved NAME`.", no_args_is_help=True)
@@ -50,12 +48,6 @@ def _plain(name: str, value: Any) -> str:
     return f"{value // 100},{value % 100:02d}" if name.endswith(("_min", "_max")) else str(value)
 
 
-def _require_operator(settings: Settings) -> None:
-    user = direct_user()
-    if role_of(user, settings.roles) == "viewer":
-        raise Failure(f"forbidden: {user} is a viewer", Status.REJECTED)
-
-
 @app.command()
 @takes(FILTERS)
 def save(given: dict[str, Any], name: Name, database_url: DatabaseUrl = None) -> None:
@@ -71,7 +63,7 @@ def save(given: dict[str, Any], name: Name, database_url: DatabaseUrl = None) ->
     if not name.strip() or len(name) > 100:
         raise Failure("a name has 1 to 100 characters")
     with opened(database_url) as (settings, database), database.begin() as connection:
-        _require_operator(settings)
+        require_operator(settings)
         saved_filters.save(connection, name, words, login(), datetime.now(UTC))
     console().print(f"saved {name}: {_described(words)}", markup=False, highlight=False)
 
@@ -82,7 +74,7 @@ def delete(name: Name, database_url: DatabaseUrl = None) -> None:
     if name in GROUPS:
         raise Failure(f"{name} is a group that every shop has: it cannot be deleted", Status.REJECTED)
     with opened(database_url) as (settings, database), database.begin() as connection:
-        _require_operator(settings)
+        require_operator(settings)
         if not saved_filters.remove(connection, name):
             raise Failure(f"there is no saved filter {name}", Status.REJECTED)
     console().print(f"deleted {name}", markup=False, highlight=False)

@@ -18,7 +18,7 @@ IMPURE: Final = frozenset(
 THIRD_PARTY: Final = {"pydantic": None, "lxml": None, "cryptography": {"signing"}}
 """Package, and the only modules that may import it; None = all."""
 
-SHARED: Final = frozenset({"adapters.brcode", "adapters.contract", "adapters.parsing", "adapters.signing"})
+SHARED: Final = frozenset({"adapters.brcode", "adapters.contract", "adapters.parsing", "adapters.signing", "adapters.tracking_words"})
 CLOCKS: Final = frozenset({"now", "utcnow", "today"})
 
 

@@ -7,8 +7,8 @@ without notice.
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from adapters.tracking_words import Meaning
 from schemas.facts import ShipmentKind
-from schemas.tracking_words import Meaning
 
 Pairs = Mapping[tuple[str, int], Meaning]
 

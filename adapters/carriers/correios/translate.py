@@ -35,11 +35,11 @@ from adapters.parsing import (
     read_moment,
     read_object,
 )
+from adapters.tracking_words import Meaning, meaning_of
 from schemas.base import Lenient
 from schemas.facts import ShipmentFact
 from schemas.facts.shipments import Track
 from schemas.references import Reference
-from schemas.tracking_words import Meaning, meaning_of
 
 PROVIDER: Final = "correios"
 

@@ -10,7 +10,7 @@ from adapters.carriers.correios.numbers import is_valid, normalized
 from adapters.carriers.correios.statuses import FAMILIES, OUTCOMES, PAIRS, meaning_of_code
 from adapters.carriers.correios.translate import build_fetch
 from adapters.contract import Fetch
-from schemas.tracking_words import meaning_of
+from adapters.tracking_words import meaning_of
 
 
 def test_every_pair_is_mapped() -> None:
